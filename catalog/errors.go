@@ -18,6 +18,8 @@ var (
 	ErrSuperseded = errors.New("a later backup of this directory has begun")
 	// ErrOtherRepository: the catalog belongs to another repository than the store.
 	ErrOtherRepository = errors.New("the catalog belongs to another repository")
+	// ErrReadOnly: the catalog was opened for reading only.
+	ErrReadOnly = errors.New("the catalog is open for reading only")
 	// ErrEmpty: the catalog belongs to no repository yet.
 	ErrEmpty = errors.New("the catalog is empty")
 )

@@ -1,0 +1,103 @@
+package backup
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/bus3/bus3/catalog"
+	"github.com/bus3/bus3/s3store/pack"
+	"github.com/bus3/bus3/s3store/repository"
+)
+
+// All that takes memory in a run stands here. With the default sizes of chunks, it is at most:
+//
+//	packs      3 × 35 MiB  one is filled, two are uploaded
+//	parcels   10 ×  1 MiB  of plaintext, being read or waiting for their turn
+//	streams    4 ×  4 MiB  of large files, if several are read at once
+//	segments   4 ×  2 MiB  being compressed, sealed, or waiting for their turn
+//	rows       3 × 15 MiB  a batch being filled, one being written, one being applied
+//	known            8 MiB chunks of this run
+const (
+	// packSize is where a pack is finished, bytes: a bit more than pack.DefaultSize, since it is guessed from what
+	// is still being compressed, and many packs that are too small cost more than some that are too large.
+	packSize = pack.DefaultSize + 2<<20
+	// packBuffers is how many packs are in memory at once: one is filled, the others are on their way.
+	packBuffers = 3
+
+	// parcelBytes and parcelJobs are what small files and other names are read in one go.
+	parcelBytes = pack.SegmentSize
+	parcelJobs  = 256
+	// parcelSlack is by how many bytes the files of a parcel may have grown since they were listed.
+	parcelSlack = 1 << 20
+
+	// jobSlice is how many jobs travel from the walk at once, and jobSlices how many such slices may wait.
+	jobSlice  = 256
+	jobSlices = 16
+
+	// batchPacks and batchRows are what a batch holds: it ends at the first end of a pack where one of them is reached...
+	batchPacks = 4
+	batchRows  = 32_000
+	// ...or here, whatever the packs.
+	maxBatchRows = 110_000
+	// rowsOnly is after how many rows that need no data they are passed on.
+	rowsOnly = 2048
+	// batchAge is after what time a batch ends at the end of a pack, and oldBatchAge after what time anyhow.
+	batchAge    = 15 * time.Second
+	oldBatchAge = 90 * time.Second
+
+	// knownChunks is how many chunks of this run are surely remembered; the catalog knows those before them.
+	knownChunks = 40_000
+	// knownValues is the same for values.
+	knownValues = 4096
+	// linkedFiles is how many files are remembered that have more names to come.
+	linkedFiles = 250_000
+
+	// groupDirs is how many directories are compared in one query.
+	groupDirs = 128
+	// inodeQuery is how many new names are looked up by inode in one query.
+	inodeQuery = 512
+
+	// attempts is how often a file is read that changes meanwhile.
+	attempts = 3
+	// availability is for how long a catalog that cannot be reached is tried again.
+	availability = 60 * time.Second
+)
+
+// DefaultJobs is how many files are read at once: enough to keep the cores busy while some wait for the disk.
+func DefaultJobs() int { return min(max(2*runtime.GOMAXPROCS(0), 4), 8) }
+
+// sizes are what depends on how a repository cuts files.
+type sizes struct {
+	largest   int // bytes of the largest chunk
+	block     int // bytes of a buffer for chunks
+	parcels   int // how many may be read, or wait, at once
+	blocks    int // how many of one large file may wait
+	groups    int // how many segments may be compressed, or wait, at once
+	readers   int
+	comparers int
+	sealers   int
+	pack      int // bytes of a pack's buffer; the part that is not used takes no memory
+}
+
+// sizesFor keeps what large chunks take bounded by having fewer of them in memory.
+func sizesFor(c repository.Chunking, jobs int) sizes {
+	if jobs == 0 {
+		jobs = DefaultJobs()
+	}
+	cores := runtime.GOMAXPROCS(0)
+	s := sizes{
+		largest: max(c.Max, c.Fixed), parcels: 2*jobs + 2, blocks: 3, groups: cores + 2,
+		readers: jobs, comparers: min(max(cores, 2)+1, 6), sealers: cores,
+	}
+	s.block = max(pack.SegmentSize, s.largest)
+	if s.block > 8<<20 {
+		s.readers, s.blocks, s.groups, s.sealers = 1, 0, 1, 1
+	}
+	s.pack = packSize + (s.groups+2)*(s.block+64) + 4<<20
+	return s
+}
+
+// small tells whether a file of that size is read together with others.
+func small(size int64) bool { return size <= parcelBytes }
+
+var _ [catalog.MaxSegment - 2*pack.SegmentSize - parcelSlack]struct{} // parcels can be segments

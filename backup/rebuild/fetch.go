@@ -1,0 +1,78 @@
+package rebuild
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bus3/bus3/catalog"
+	"github.com/bus3/bus3/s3store"
+	"github.com/bus3/bus3/s3store/repository"
+	"github.com/bus3/bus3/s3store/seal"
+)
+
+// ahead is how many journal objects are fetched and decoded while one is being applied: enough that neither the
+// store's latency nor decoding is waited for, few enough that their batches (some megabytes each) stay small.
+const ahead = 4
+
+// fetched is a journal object and what came of it: a batch, or the damage that keeps it from being one.
+type fetched struct {
+	part     repository.Part
+	batch    *catalog.Batch
+	previous catalog.Hash
+	damage   error
+}
+
+// each calls fn for all the listed parts that list produces, in that order, with their batches fetched ahead.
+func each(ctx context.Context, j Journal, list func(ctx context.Context, fn func(repository.Part) error) error, fn func(*fetched) error) error {
+	queue := make(chan chan *fetched, ahead)
+	group, ctx := errgroup.WithContext(ctx)
+	var fetchers errgroup.Group
+	fetchers.SetLimit(ahead)
+	group.Go(func() error {
+		defer close(queue)
+		return list(ctx, func(p repository.Part) error {
+			slot := make(chan *fetched, 1)
+			select {
+			case queue <- slot:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			fetchers.Go(func() error {
+				slot <- fetch(ctx, j, p)
+				return nil
+			})
+			return nil
+		})
+	})
+	group.Go(func() error {
+		for slot := range queue {
+			f := <-slot
+			if f.damage != nil && !isDamage(f.damage) {
+				return f.damage
+			}
+			if err := fn(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	err := group.Wait()
+	_ = fetchers.Wait() // their results go through the slots
+	return err
+}
+
+func fetch(ctx context.Context, j Journal, p repository.Part) *fetched {
+	f := &fetched{part: p}
+	f.batch, f.previous, f.damage = j.GetPartAny(ctx, p.Scan, p.Part)
+	return f
+}
+
+// isDamage tells an object that is gone or damaged from a store that does not answer.
+func isDamage(err error) bool {
+	var damage *repository.DamageError
+	return errors.As(err, &damage) || errors.Is(err, s3store.ErrNotExist) || errors.Is(err, catalog.ErrInvalid) ||
+		errors.Is(err, seal.ErrDamaged) || errors.Is(err, io.ErrUnexpectedEOF)
+}

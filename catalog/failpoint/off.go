@@ -1,0 +1,9 @@
+//go:build !failpoints
+
+package failpoint
+
+// Enabled tells whether the program was built with fail points.
+const Enabled = false
+
+// Hit does nothing.
+func Hit(string) {}

@@ -1,0 +1,79 @@
+// Command bus3 backs directories up to S3, or into a directory, and gives every backup back as a plain directory tree.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+// version is set by the linker: see the Makefile.
+var version string
+
+func main() {
+	hideMemory()
+	tuneMemory()
+	ctx, stop := untilSignal(context.Background())
+	code := run(ctx, os.Args[1:], newTerminal())
+	stop()
+	os.Exit(code)
+}
+
+// errInterrupted is why a context ended when the user or the system asked the process to end.
+var errInterrupted = errors.New("interrupted")
+
+// untilSignal is a context that ends with errInterrupted at the first SIGINT, SIGTERM or SIGHUP. A second one ends the process
+// the hard way, as the system does by default: nothing is lost by that either.
+func untilSignal(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			cancel(errInterrupted)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+// hideMemory keeps keys and passphrases out of core dumps and other processes of the user: no core is written, and
+// /proc/PID/mem and …/environ belong to root. A kernel that refuses leaves things as they are everywhere else.
+func hideMemory() {
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
+	setUndumpable()
+}
+
+const (
+	// collectAt: the live heap is a few dozen MiB of reused buffers, so that letting garbage grow to half of it costs
+	// little memory, and collecting more often than that costs time.
+	collectAt = 50
+	// softLimit makes the collector work harder before backup and mount use more than they may (200 MiB, of which
+	// the process's code and stacks are not the heap's). A mount with a larger cache raises it.
+	softLimit = 160 << 20
+)
+
+// tuneMemory sets the garbage collector, unless the user has done so by GOGC or GOMEMLIMIT.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
+	limitMemory(0)
+}
+
+// limitMemory sets the soft limit, with extra bytes for what the user allowed on top.
+func limitMemory(extra int64) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softLimit + extra)
+	}
+}
