@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/catalog/failpoint"
@@ -43,12 +44,12 @@ func (r *run) adopt(ctx context.Context) error {
 
 // interrupted is the scans of this source that nobody will go on with: those since the last that was finished.
 func (r *run) interrupted(ctx context.Context) (map[int64]bool, error) {
-	dead := make(map[int64]bool)
+	dead, finished := make(map[int64]bool), int64(-1)
 	err := r.cat.Scans(ctx, func(s *catalog.Scan) error {
 		switch {
 		case s.Source.ID != r.source.ID || s.Number >= r.scan:
 		case s.State.Finished():
-			clear(dead)
+			finished = max(finished, s.Number)
 		default:
 			dead[s.Number] = true
 		}
@@ -57,6 +58,7 @@ func (r *run) interrupted(ctx context.Context) (map[int64]bool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the catalog for scans: %w", err)
 	}
+	maps.DeleteFunc(dead, func(scan int64, _ bool) bool { return scan < finished })
 	return dead, nil
 }
 
@@ -78,7 +80,7 @@ func (r *run) adoptPacks(ctx context.Context, orphans []s3store.Object, dead map
 			continue // of a run under way
 		}
 		r.adoptPack(b, dir)
-		if b.Rows() >= batchRows {
+		if b.Rows() >= r.sizes.batchRows {
 			if err := r.writeAdopted(ctx, b); err != nil {
 				return err
 			}
@@ -113,5 +115,9 @@ func (r *run) writeAdopted(ctx context.Context, b *catalog.Batch) error {
 	if err := r.putPart(ctx, b); err != nil {
 		return err
 	}
-	return r.applyOne(ctx, b)
+	if err := r.applyOne(ctx, b); err != nil {
+		return err
+	}
+	failpoint.Hit("backup.after-adopted")
+	return nil
 }

@@ -87,7 +87,7 @@ func (a *assembler) parcel(p *parcel) error {
 
 // maybePass passes rows on that need no data, and a segment that too many rows wait for.
 func (a *assembler) maybePass() error {
-	if n := a.rows.Rows(); a.whole || n < rowsOnly || a.open != nil && n < 8*rowsOnly {
+	if n := a.rows.Rows(); a.whole || n < a.sizes.rowsOnly || a.open != nil && n < 8*a.sizes.rowsOnly {
 		return nil
 	}
 	return a.pass(false)
@@ -175,14 +175,14 @@ func (a *assembler) pass(last bool) error {
 	if g.segment != nil {
 		a.batchRows++
 		a.pack.given += int64(len(g.segment.plain))
-		g.endPack = a.pack.full(a.ratio)
+		g.endPack = a.pack.full(a.sizes.packSize, a.ratio)
 	}
 	if g.endPack {
 		a.batchPacks++
 	}
 	age := time.Since(a.since)
-	g.endBatch = !a.whole && (g.endPack && (a.batchPacks >= batchPacks || a.batchRows >= batchRows || age > batchAge) ||
-		a.batchRows >= maxBatchRows || age > oldBatchAge)
+	g.endBatch = !a.whole && (g.endPack && (a.batchPacks >= batchPacks || a.batchRows >= a.sizes.batchRows || age > batchAge) ||
+		a.batchRows >= a.sizes.maxBatchRows || age > oldBatchAge)
 	if g.endBatch {
 		a.batchRows, a.batchPacks, a.since = 0, 0, time.Now()
 		g.endPack = true

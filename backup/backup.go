@@ -43,6 +43,8 @@ type Options struct {
 	// Problem is told what could not be backed up soundly, by one goroutine at a time. Nil tells nobody; the scan
 	// keeps the problems in any case.
 	Problem func(path, message string)
+
+	resize func(*sizes) // nil: the sizes of budget.go; tests make them small
 }
 
 // Summary is what a run did.

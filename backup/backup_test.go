@@ -6,6 +6,7 @@ import (
 )
 
 func TestFirstBackupHasTheWholeTree(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for d := range 20 {
 		for f := range 30 {

@@ -149,5 +149,9 @@ func (r *run) claim(ctx context.Context, newest catalog.Scan) error {
 	hit(b, "after-journal")
 	r.source, r.parts, r.digest = source, 1, b.Digest
 	r.progress.Objects.Add(1)
-	return r.applyOne(ctx, b)
+	if err := r.applyOne(ctx, b); err != nil {
+		return err
+	}
+	failpoint.Hit("backup.begun")
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/s3store/pack"
 	"github.com/bus3/bus3/s3store/repository"
 )
@@ -76,7 +75,9 @@ type sizes struct {
 	readers   int
 	comparers int
 	sealers   int
-	pack      int // bytes of a pack's buffer; the part that is not used takes no memory
+	buffer    int // bytes of a pack's buffer; the part that is not used takes no memory
+
+	packSize, batchRows, maxBatchRows, rowsOnly int
 }
 
 // sizesFor keeps what large chunks take bounded by having fewer of them in memory.
@@ -88,16 +89,15 @@ func sizesFor(c repository.Chunking, jobs int) sizes {
 	s := sizes{
 		largest: max(c.Max, c.Fixed), parcels: 2*jobs + 2, blocks: 3, groups: cores + 2,
 		readers: jobs, comparers: min(max(cores, 2)+1, 6), sealers: cores,
+		packSize: packSize, batchRows: batchRows, maxBatchRows: maxBatchRows, rowsOnly: rowsOnly,
 	}
 	s.block = max(pack.SegmentSize, s.largest)
 	if s.block > 8<<20 {
 		s.readers, s.blocks, s.groups, s.sealers = 1, 0, 1, 1
 	}
-	s.pack = packSize + (s.groups+2)*(s.block+64) + 4<<20
+	s.buffer = packSize + (s.groups+2)*(s.block+64) + 4<<20
 	return s
 }
 
 // small tells whether a file of that size is read together with others.
 func small(size int64) bool { return size <= parcelBytes }
-
-var _ [catalog.MaxSegment - 2*pack.SegmentSize - parcelSlack]struct{} // parcels can be segments

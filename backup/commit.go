@@ -50,6 +50,7 @@ func (r *run) finish(b *catalog.Batch) {
 func (r *run) putPart(ctx context.Context, b *catalog.Batch) error {
 	b.Scan, b.Part = r.scan, r.parts
 	if !r.o.DryRun {
+		hit(b, "packs-stored")
 		if err := r.stillOurs(ctx); err != nil {
 			return err
 		}
@@ -71,6 +72,7 @@ func (r *run) apply(ctx context.Context, written <-chan *catalog.Batch, bufs *bu
 		if err := r.applyOne(ctx, b); err != nil {
 			return err
 		}
+		hit(b, "done")
 		bufs.giveBatch(b)
 	}
 	return context.Cause(ctx)

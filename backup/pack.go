@@ -35,6 +35,7 @@ type packing struct {
 	packed atomic.Int64 // bytes of plaintext that the packer has put into it
 	stored atomic.Int64 // what became of them, bytes
 
+	buf  []byte        // where it is made, if it fits
 	body []byte        // all of it, when it is finished
 	done chan struct{} // closed when the store has it
 }
@@ -58,12 +59,12 @@ func (p *packing) ratio(before float64) float64 {
 	return 1
 }
 
-// full tells whether the pack has its size, when all that was given to it is in it.
-func (p *packing) full(before float64) bool {
+// full tells whether the pack has at least limit bytes when all that was given to it is in it.
+func (p *packing) full(limit int, before float64) bool {
 	const perSegment = 2048 // its part of the directory: it has many chunks if files are small
 	waiting := p.given - p.packed.Load()
 	size := float64(p.stored.Load()) + float64(max(waiting, 0))*p.ratio(before) + float64(p.next)*perSegment
-	return size >= packSize
+	return size >= float64(limit)
 }
 
 // seal compresses and encrypts segments until there are no more.
@@ -73,6 +74,7 @@ func (r *run) seal(ctx context.Context, unsaid <-chan *segment, bufs *buffers) e
 		s.length = uint32(len(s.plain))
 		bufs.giveBlock(s.plain)
 		s.plain = nil
+		failpoint.Hit("backup.segment-sealed")
 		close(s.ready)
 	}
 	return ctx.Err()
@@ -127,10 +129,11 @@ func (p *packer) segment(ctx context.Context, s *segment) error {
 		return context.Cause(ctx)
 	}
 	if p.open == nil {
-		buf, err := p.bufs.takePack(ctx, p.sizes.pack)
+		buf, err := p.bufs.takePack(ctx)
 		if err != nil {
 			return err
 		}
+		s.pack.buf = buf
 		p.open, p.writer = s.pack, pack.NewWriter(p.repo.Keys(), s.pack.id, s.pack.key, buf)
 	}
 	offset := p.writer.Append(s.id, s.number, s.sealed, s.length, s.chunks)
@@ -203,8 +206,8 @@ func (r *run) upload(ctx context.Context, uploads <-chan *packing, bufs *buffers
 			}
 			failpoint.Hit("backup.after-pack")
 		}
-		bufs.packs <- o.body
-		o.body = nil
+		bufs.packs <- o.buf
+		o.buf, o.body = nil, nil
 		close(o.done)
 	}
 	return ctx.Err()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bus3/bus3/backup/source"
 	"github.com/bus3/bus3/catalog"
+	"github.com/bus3/bus3/catalog/failpoint"
 )
 
 // produce sends all jobs of the scan: what the walk finds, then what was removed and moved, then what takes the place of
@@ -19,10 +20,12 @@ func (r *run) produce(ctx context.Context, out chan<- []job) error {
 	if err := r.walk(ctx, []task{root}, out); err != nil {
 		return err
 	}
+	failpoint.Hit("backup.walked")
 	if err := r.settle(ctx, out); err != nil {
 		return err
 	}
 	r.settled = true
+	failpoint.Hit("backup.after-moves")
 	if err := sendSlices(ctx, out, r.postponedJobs); err != nil {
 		return err
 	}
@@ -30,6 +33,7 @@ func (r *run) produce(ctx context.Context, out chan<- []job) error {
 		return err
 	}
 	r.progress.Walked.Store(true)
+	failpoint.Hit("backup.before-late")
 	return r.again(ctx, out)
 }
 
@@ -111,6 +115,7 @@ func (r *run) again(ctx context.Context, out chan<- []job) error {
 	if err := r.sendClosings(ctx, out); err != nil {
 		return err
 	}
+	failpoint.Hit("backup.before-end")
 	return sendJobs(ctx, out, []job{{end: true}})
 }
 

@@ -27,7 +27,7 @@ func TestRandomChangesAreInTheirScans(t *testing.T) {
 					m.change()
 				}
 				want := onDisk(t, w.root)
-				s := w.backup()
+				s := w.backup(tiny)
 				if diff := int(s.Scan) - round; diff != 0 {
 					t.Fatalf("round %d is scan %d", round, s.Scan)
 				}

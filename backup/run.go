@@ -63,6 +63,9 @@ func newRun(cat Catalog, store Store, repo Repository, tree *source.Tree, o Opti
 		return nil, err
 	}
 	r := &run{o: o, cat: cat, store: store, repo: repo, tree: tree, sizes: sizesFor(c, o.Jobs), started: time.Now(), cutter: cutter}
+	if o.resize != nil {
+		o.resize(&r.sizes)
+	}
 	if r.progress = o.Progress; r.progress == nil {
 		r.progress = new(Progress)
 	}
@@ -106,8 +109,12 @@ func (r *run) work(ctx context.Context) error {
 		uploads = make(chan *packing)
 		batches = make(chan *pending, 1)
 		written = make(chan *catalog.Batch, 1)
-		bufs    = newBuffers(r.sizes)
 	)
+	bufs, err := newBuffers(r.sizes)
+	if err != nil {
+		return err
+	}
+	defer bufs.free()
 	g.Go(func() error { defer close(jobs); return r.produce(ctx, jobs) })
 	g.Go(func() error { defer close(parcels); defer close(unread); return r.bundle(ctx, jobs, unread, parcels) })
 	for range r.sizes.readers {
@@ -138,107 +145,5 @@ func (r *run) summary() *Summary {
 	return &Summary{
 		Scan: r.scan, Source: r.source, State: r.state, Counts: r.progress.counts(),
 		Started: r.started, Duration: time.Since(r.started),
-	}
-}
-
-// buffers are the large pieces of memory of a run, used again and again. How many there are at once is bounded by the
-// channels between the stages, for packs by the number of buffers.
-type buffers struct {
-	blocks  chan []byte // of plaintext, empty, with room for a parcel or a block
-	sealed  chan []byte
-	packs   chan []byte
-	rows    chan *catalog.Batch
-	batches chan *catalog.Batch
-	block   int
-}
-
-func newBuffers(s sizes) *buffers {
-	b := &buffers{
-		blocks: make(chan []byte, 2*s.parcels), sealed: make(chan []byte, s.groups+2), packs: make(chan []byte, packBuffers),
-		rows: make(chan *catalog.Batch, s.groups+2), batches: make(chan *catalog.Batch, 3), block: max(s.block, parcelBytes+parcelSlack),
-	}
-	for range packBuffers {
-		b.packs <- nil
-	}
-	return b
-}
-
-// takeBlock is an empty buffer for plaintext.
-func (b *buffers) takeBlock() []byte {
-	select {
-	case buf := <-b.blocks:
-		return buf[:0]
-	default:
-		return make([]byte, 0, b.block)
-	}
-}
-
-func (b *buffers) giveBlock(buf []byte) {
-	if cap(buf) < b.block {
-		return
-	}
-	select {
-	case b.blocks <- buf:
-	default:
-	}
-}
-
-// takeSealed is an empty buffer for a sealed segment.
-func (b *buffers) takeSealed() []byte {
-	select {
-	case buf := <-b.sealed:
-		return buf[:0]
-	default:
-		return make([]byte, 0, b.block+4096)
-	}
-}
-
-func (b *buffers) giveSealed(buf []byte) {
-	select {
-	case b.sealed <- buf:
-	default:
-	}
-}
-
-// takePack is a buffer for a pack, when one is free.
-func (b *buffers) takePack(ctx context.Context, size int) ([]byte, error) {
-	select {
-	case buf := <-b.packs:
-		if buf == nil {
-			buf = make([]byte, 0, size)
-		}
-		return buf, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// takeBatch is an empty batch, with room for rows.
-func (b *buffers) takeBatch() *catalog.Batch {
-	return takeRows(b.batches)
-}
-
-func takeRows(free <-chan *catalog.Batch) *catalog.Batch {
-	select {
-	case batch := <-free:
-		*batch = catalog.Batch{
-			Packs: batch.Packs[:0], Segments: batch.Segments[:0], Chunks: batch.Chunks[:0], Pieces: batch.Pieces[:0],
-			Values: batch.Values[:0], Opened: batch.Opened[:0], Closed: batch.Closed[:0], Problems: batch.Problems[:0],
-		}
-		return batch
-	default:
-		return new(catalog.Batch)
-	}
-}
-
-func (b *buffers) giveBatch(batch *catalog.Batch) { giveRows(b.batches, batch) }
-
-func giveRows(free chan<- *catalog.Batch, batch *catalog.Batch) {
-	clear(batch.Opened) // names and targets must not be kept
-	clear(batch.Values)
-	clear(batch.Problems)
-	select {
-	case free <- batch:
-	default:
 	}
 }

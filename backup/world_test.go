@@ -21,6 +21,7 @@ import (
 type world struct {
 	t     *testing.T
 	root  string
+	dir   string // of store and catalog
 	store *spy
 	repo  *repository.Repository
 	cat   *sqlite.Catalog
@@ -31,8 +32,7 @@ func newWorld(t *testing.T) *world { return newChunkedWorld(t, repository.Chunki
 
 func newChunkedWorld(t *testing.T, c repository.Chunking) *world {
 	t.Helper()
-	dir := t.TempDir()
-	root := filepath.Join(dir, "tree")
+	root, dir := filepath.Join(t.TempDir(), "tree"), quickDir(t)
 	must(t, os.Mkdir(root, 0o755))
 	inner, err := s3store.Open(t.Context(), "file://"+filepath.Join(dir, "store"), s3store.Options{})
 	must(t, err)
@@ -48,7 +48,18 @@ func newChunkedWorld(t *testing.T, c repository.Chunking) *world {
 	must(t, err)
 	t.Cleanup(func() { must(t, cat.Close()) })
 	must(t, cat.Claim(t.Context(), repo.ID()))
-	return &world{t: t, root: root, store: store, repo: repo, cat: cat, db: db}
+	return &world{t: t, root: root, dir: dir, store: store, repo: repo, cat: cat, db: db}
+}
+
+// quickDir is a directory in memory, if there is room: what is written durably is written often.
+func quickDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "bus3-test")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 // options are those of a usual run.
@@ -84,6 +95,11 @@ func (w *world) try(change ...func(*Options)) *Summary {
 		w.t.Fatal(err)
 	}
 	return s
+}
+
+// tiny makes packs and batches so small that a small tree has many.
+func tiny(o *Options) {
+	o.resize = func(s *sizes) { s.packSize, s.batchRows, s.maxBatchRows, s.rowsOnly = 64<<10, 40, 150, 10 }
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.root, name) }

@@ -3,11 +3,11 @@ package backup
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"syscall"
 	"testing"
-	"path/filepath"
 	"time"
 
 	"filippo.io/age"
@@ -50,9 +50,9 @@ func TestZZ(t *testing.T) {
 		must(t, err)
 		syscall.Getrusage(0, &r1)
 		runtime.ReadMemStats(&m1)
-		cpu := time.Duration(r1.Utime.Nano()+r1.Stime.Nano()-r0.Utime.Nano()-r0.Stime.Nano())
+		cpu := time.Duration(r1.Utime.Nano() + r1.Stime.Nano() - r0.Utime.Nano() - r0.Stime.Nano())
 		c := s.Counts
-		n := float64(c.Files+c.Dirs)
+		n := float64(c.Files + c.Dirs)
 		hwm := r1.Maxrss
 		fmt.Printf("%d: %v cpu %v rss %d MiB files %d dirs %d new %d unchanged %d read %d new %d stored %d objects %d puts %d others %d allocs/file %.1f bytes/file %.0f gcs %d\n", i, s.Duration, cpu, hwm>>10, c.Files, c.Dirs, c.New, c.Unchanged, c.BytesRead>>20, c.BytesNew>>20, c.BytesStored>>20, c.Objects, len(store.puts), store.others, float64(m1.Mallocs-m0.Mallocs)/n, float64(m1.TotalAlloc-m0.TotalAlloc)/n, m1.NumGC-m0.NumGC)
 	}

@@ -119,10 +119,10 @@ func (c *listings) fly(ctx context.Context, k dirKey, fl *flight) {
 		gone = c.insert(k, fl.l)
 	}
 	c.mu.Unlock()
-	close(fl.done)
 	for _, l := range gone {
 		c.index.remove(l)
 	}
+	close(fl.done)
 }
 
 // insert adds a listing and returns those that have to go. The newest one stays, whatever its size. A listing whose

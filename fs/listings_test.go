@@ -37,7 +37,9 @@ func (f *filesystem) lookupNode(t testing.TB, parent uint64, name string) *fuse.
 
 func (x *nodeIndex) len() (n int) {
 	for i := range x.shards {
+		x.shards[i].mu.RLock()
 		n += len(x.shards[i].places)
+		x.shards[i].mu.RUnlock()
 	}
 	return n
 }

@@ -210,6 +210,8 @@ func TestInterruptedReadEndsAtOnce(t *testing.T) {
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
 		t.Errorf("cat ended with %v, want interrupt", err)
 	}
-	_ = m.Unmount()
+	if err := Unmount(m.Mountpoint(), true); err != nil {
+		t.Error(err)
+	}
 	<-ended
 }

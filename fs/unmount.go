@@ -24,10 +24,7 @@ var (
 )
 
 // mountInfo is a line of /proc/self/mountinfo.
-type mountInfo struct {
-	device string // major:minor
-	fsType string
-}
+type mountInfo struct{ fsType string }
 
 func (m mountInfo) bus3() bool { return m.fsType == "fuse.bus3" }
 
@@ -60,7 +57,7 @@ func dead(path string) bool {
 
 // detach tries a few times, since the kernel may still be closing what a program that just ended had open.
 func detach(path string, lazy bool) error {
-	const tries = 5
+	const tries = 8
 	for i := 1; ; i++ {
 		err := detachOnce(path, lazy)
 		if !errors.Is(err, ErrBusy) || i == tries {
@@ -137,7 +134,7 @@ func findMount(path string) (mountInfo, error) {
 			dash++
 		}
 		if dash+1 < len(fields) && unescape(fields[4]) == path {
-			found, err = mountInfo{device: fields[2], fsType: fields[dash+1]}, nil
+			found, err = mountInfo{fsType: fields[dash+1]}, nil
 		}
 	}
 	return found, errors.Join(err, lines.Err())

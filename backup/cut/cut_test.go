@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -17,95 +16,6 @@ import (
 
 	"github.com/bus3/bus3/catalog"
 )
-
-// memory is a file in memory: data at offsets, holes between.
-type memory struct {
-	data    []byte
-	extents [][2]int64 // nil: everything is data
-	fail    error      // what reading fails with
-}
-
-func (m *memory) ReadAt(p []byte, off int64) (int, error) {
-	if m.fail != nil {
-		return 0, m.fail
-	}
-	return bytes.NewReader(m.data).ReadAt(p, off)
-}
-
-func (m *memory) NextExtent(off int64) (start, end int64, err error) {
-	all := m.extents
-	if all == nil {
-		all = [][2]int64{{0, int64(len(m.data))}}
-	}
-	for _, e := range all {
-		if off < e[1] {
-			return max(off, e[0]), e[1], nil
-		}
-	}
-	return 0, 0, io.EOF
-}
-
-// piece is a chunk as it was emitted.
-type piece struct {
-	off  int64
-	size int
-	hash catalog.Hash
-}
-
-func (p piece) end() int64 { return p.off + int64(p.size) }
-
-func random(size int, seed byte) []byte {
-	data := make([]byte, size)
-	_, _ = rand.NewChaCha8([32]byte{seed}).Read(data)
-	return data
-}
-
-func hashOf(p []byte) catalog.Hash { return sha256.Sum256(p) }
-
-func cutter(t testing.TB, p Params) *Cutter {
-	t.Helper()
-	if p.Hash == nil {
-		p.Hash = hashOf
-	}
-	c, err := New(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// pieces cuts and checks that what is emitted is what is there.
-func pieces(t testing.TB, c *Cutter, m *memory, size int64) []piece {
-	t.Helper()
-	var all []piece
-	err := c.Cut(context.Background(), m, size, func(off int64, plain []byte, hash catalog.Hash) error {
-		if !bytes.Equal(plain, m.data[off:off+int64(len(plain))]) || hash != hashOf(plain) {
-			return fmt.Errorf("the chunk at %d is not what the file has there", off)
-		}
-		if len(all) > 0 && off < all[len(all)-1].end() {
-			return fmt.Errorf("the chunk at %d overlaps the one before", off)
-		}
-		all = append(all, piece{off, len(plain), hash})
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func whole(t *testing.T, all []piece, start, end int64) {
-	t.Helper()
-	for _, p := range all {
-		if p.off != start {
-			t.Fatalf("a chunk begins at %d, not %d", p.off, start)
-		}
-		start = p.end()
-	}
-	if start != end {
-		t.Fatalf("the chunks end at %d, not %d", start, end)
-	}
-}
 
 func TestASmallFileIsOneChunk(t *testing.T) {
 	c := cutter(t, Params{})
@@ -120,7 +30,7 @@ func TestASmallFileIsOneChunk(t *testing.T) {
 }
 
 func TestChunksHaveTheSizesThatAreAskedFor(t *testing.T) {
-	const size = 64 << 20
+	const size = 32 << 20
 	all := pieces(t, cutter(t, Params{Key: [32]byte{1}}), &memory{data: random(size, 2)}, size)
 	whole(t, all, 0, size)
 	for _, p := range all[:len(all)-1] {
@@ -136,7 +46,7 @@ func TestChunksHaveTheSizesThatAreAskedFor(t *testing.T) {
 }
 
 func TestAnInsertionChangesFewChunks(t *testing.T) {
-	const size = 32 << 20
+	const size = 16 << 20
 	data := random(size, 3)
 	c := cutter(t, Params{Key: [32]byte{2}})
 	before := make(map[catalog.Hash]bool)
@@ -195,59 +105,11 @@ func TestTheCutsStayWhereTheyAre(t *testing.T) {
 	all := pieces(t, cutter(t, Params{Key: [32]byte{7, 7, 7}}), &memory{data: random(16<<20, 5)}, 16<<20)
 	h := sha256.New()
 	for _, p := range all {
-		fmt.Fprintln(h, p.off)
+		_, _ = fmt.Fprintln(h, p.off)
 	}
 	const want = "27 05ce431786c24e07"
 	if got := fmt.Sprintf("%d %s", len(all), hex.EncodeToString(h.Sum(nil)[:8])); got != want {
 		t.Errorf("the cuts are %s, not %s", got, want)
-	}
-}
-
-func TestHolesAreInNoChunk(t *testing.T) {
-	const size = 24 << 20
-	m := &memory{data: random(size, 6), extents: [][2]int64{{4096, 8192}, {1 << 20, 9 << 20}, {12 << 20, 12<<20 + 1}, {20 << 20, 23 << 20}}}
-	for _, p := range []Params{{}, {Fixed: 1 << 20}} {
-		all := pieces(t, cutter(t, p), m, size)
-		for _, e := range m.extents {
-			whole(t, slices.DeleteFunc(slices.Clone(all), func(p piece) bool { return p.off < e[0] || p.off >= e[1] }), e[0], e[1])
-		}
-		if last := all[len(all)-1].end(); last != 23<<20 {
-			t.Errorf("the last chunk ends at %d", last)
-		}
-	}
-	if got := pieces(t, cutter(t, Params{}), &memory{extents: [][2]int64{}}, 1<<40); len(got) != 0 {
-		t.Errorf("a file that is a hole has chunks: %v", got)
-	}
-}
-
-func TestTinyHolesCountUntilThereAreTooMany(t *testing.T) {
-	const step, number = 8192, 1000
-	m := &memory{data: random(step*number+1<<20, 7)}
-	for i := range number {
-		m.extents = append(m.extents, [2]int64{int64(i) * step, int64(i)*step + 4096})
-	}
-	large := m.extents[number-1][1] + minHole
-	m.extents = append(m.extents, [2]int64{large, large + 4096})
-	all := pieces(t, cutter(t, Params{}), m, int64(len(m.data)))
-	for i, p := range all[:manyHoles] {
-		if p.off != m.extents[i][0] || p.size != 4096 {
-			t.Fatalf("chunk %d is %v", i, p)
-		}
-	}
-	if len(all) > manyHoles+number/20 {
-		t.Errorf("%d chunks", len(all))
-	}
-	if last := all[len(all)-1]; last.off != large || last.size != 4096 {
-		t.Errorf("a hole of %d bytes does not count: %v", minHole, last)
-	}
-	rest := all[manyHoles : len(all)-1]
-	whole(t, rest, m.extents[manyHoles][0], m.extents[number-1][1])
-}
-
-func TestExtentsThatTouchAreOne(t *testing.T) {
-	m := &memory{data: random(100_000, 8), extents: [][2]int64{{0, 10_000}, {10_000, 50_000}, {50_000, 100_000}}}
-	if got := pieces(t, cutter(t, Params{}), m, 100_000); len(got) != 1 {
-		t.Errorf("%v", got)
 	}
 }
 
@@ -319,8 +181,13 @@ func TestErrorsEndACut(t *testing.T) {
 
 func TestBadParametersAreRefused(t *testing.T) {
 	for _, p := range []Params{
-		{Hash: nil}, {Hash: hashOf, Fixed: -1}, {Hash: hashOf, Fixed: catalog.MaxChunk + 1}, {Hash: hashOf, Min: 100, Normal: 64, Max: 1000},
-		{Hash: hashOf, Min: 100, Normal: 1000, Max: 2000}, {Hash: hashOf, Min: 64, Normal: 1 << 20, Max: catalog.MaxChunk + 1}, {Hash: hashOf, Min: -1, Normal: 1 << 20, Max: 2 << 20},
+		{Hash: nil},
+		{Hash: hashOf, Fixed: -1},
+		{Hash: hashOf, Fixed: catalog.MaxChunk + 1},
+		{Hash: hashOf, Min: 100, Normal: 64, Max: 1000},
+		{Hash: hashOf, Min: 100, Normal: 1000, Max: 2000},
+		{Hash: hashOf, Min: 64, Normal: 1 << 20, Max: catalog.MaxChunk + 1},
+		{Hash: hashOf, Min: -1, Normal: 1 << 20, Max: 2 << 20},
 	} {
 		if _, err := New(p); err == nil {
 			t.Errorf("%d, %d, %d, %d is accepted", p.Min, p.Normal, p.Max, p.Fixed)

@@ -115,47 +115,41 @@ func (r *replay) guessBegin(ctx context.Context, s *survey) (*catalog.Begin, err
 	return b, err
 }
 
-// survey is what the parts of a scan that are left tell: whose scan it is, and which directories they presume.
+// survey is what the journal that is left tells of a scan: whose it is, and which of its directories are presumed.
 type survey struct {
 	owner   catalog.Source
 	started int64
-	orphans []catalog.ID // identities of directories that were new in the scan and are in no part, ascending
-	hasRoot bool
+	orphans []catalog.ID            // identities of directories that were new in the scan and are in no part of it, ascending
+	rootIno catalog.ID              // identity of the root, if it was new in the scan and a later one tells it
+	hasRoot bool                    // a part that is left opens the root
 	packs   map[catalog.PackID]bool // told by the parts that are left
 	stood   bool                    // stand-ins are made
+
+	have, need map[catalog.ID]bool // directories
 }
 
 func (r *replay) survey(ctx context.Context, number int64) (*survey, error) {
 	if s := r.surveyed[number]; s != nil {
 		return s, nil
 	}
-	s := &survey{owner: r.now.source, packs: map[catalog.PackID]bool{}}
-	have, need := map[catalog.ID]bool{}, map[catalog.ID]bool{}
+	s := &survey{owner: r.now.source, packs: map[catalog.PackID]bool{}, have: map[catalog.ID]bool{}, need: map[catalog.ID]bool{}}
 	err := each(ctx, r.journal, func(ctx context.Context, fn func(repository.Part) error) error {
-		err := r.journal.Parts(ctx, number, func(p repository.Part) error {
-			if p.Scan != number {
-				return errDone
-			}
-			return fn(p)
-		})
-		if errors.Is(err, errDone) {
-			return nil
-		}
-		return err
+		return r.journal.Parts(ctx, number, fn)
 	}, func(f *fetched) error {
 		if f.damage == nil {
-			s.read(f.batch, have, need)
+			s.read(f.batch, number)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range slices.Sorted(maps.Keys(need)) {
-		if !have[id] && id.Scan() == number {
+	for _, id := range slices.Sorted(maps.Keys(s.need)) {
+		if !s.have[id] {
 			s.orphans = append(s.orphans, id)
 		}
 	}
+	s.have, s.need = nil, nil
 	if err := r.name(ctx, s, number); err != nil {
 		return nil, err
 	}
@@ -163,31 +157,38 @@ func (r *replay) survey(ctx context.Context, number int64) (*survey, error) {
 	return s, nil
 }
 
-func (s *survey) read(b *catalog.Batch, have, need map[catalog.ID]bool) {
-	if b.Begin != nil {
+// read takes down what a batch of the scan, or of a later one, tells about it.
+func (s *survey) read(b *catalog.Batch, number int64) {
+	own := b.Scan == number
+	if own && b.Begin != nil {
 		s.owner, s.started = b.Begin.Source, b.Begin.Started
 	}
-	for i := range b.Packs {
-		s.packs[b.Packs[i].Key] = true
+	if own {
+		for i := range b.Packs {
+			s.packs[b.Packs[i].Key] = true
+		}
 	}
 	for i := range b.Opened {
 		e := &b.Opened[i]
-		if s.owner.ID == 0 {
+		if own && s.owner.ID == 0 {
 			s.owner.ID = e.Source
 		}
-		if e.Kind == catalog.Directory {
-			have[e.Ino] = true
+		if own && e.Kind == catalog.Directory {
+			s.have[e.Ino] = true
 		}
-		if e.IsRoot() {
-			s.hasRoot = true
-		} else {
-			need[e.Dir] = true
+		switch {
+		case e.IsRoot() && e.Ino.Scan() == number:
+			s.hasRoot = s.hasRoot || own
+			s.rootIno = e.Ino
+			s.need[e.Ino] = true
+		case !e.IsRoot() && e.Dir.Scan() == number:
+			s.need[e.Dir] = true
 		}
 	}
 }
 
-// name finds the host and root of the scan's source among the scans that the catalog knows; a source that is known by
-// its ID only gets a name that says so.
+// name finds the host and root of the scan's source among the scans that the catalog knows and those that come later; a
+// source that nobody else tells of gets a name that says so.
 func (r *replay) name(ctx context.Context, s *survey, number int64) error {
 	if s.owner.Host != "" {
 		return nil
@@ -199,10 +200,35 @@ func (r *replay) name(ctx context.Context, s *survey, number int64) error {
 		return nil
 	})
 	if err == nil && s.owner.Host == "" {
+		err = r.nameFromLater(ctx, s, number)
+	}
+	if err == nil && s.owner.Host == "" {
 		if s.owner.ID == 0 {
 			s.owner.ID = catalog.NewID(number, catalog.MaxCounter)
 		}
 		s.owner.Host, s.owner.Root = "lost", fmt.Sprintf("/lost/scan-%d", number)
+	}
+	return err
+}
+
+// nameFromLater looks for a later scan of the same source.
+func (r *replay) nameFromLater(ctx context.Context, s *survey, number int64) error {
+	err := each(ctx, r.journal, func(ctx context.Context, fn func(repository.Part) error) error {
+		return r.journal.Parts(ctx, number+1, func(p repository.Part) error {
+			if p.Part != 0 {
+				return nil
+			}
+			return fn(p)
+		})
+	}, func(f *fetched) error {
+		if f.damage == nil && f.batch.Begin.Source.ID == s.owner.ID {
+			s.owner = f.batch.Begin.Source
+			return errDone
+		}
+		return nil
+	})
+	if errors.Is(err, errDone) {
+		return nil
 	}
 	return err
 }
@@ -222,6 +248,9 @@ func (r *replay) standIns(ctx context.Context, s *survey, b *catalog.Batch) erro
 	}
 	s.stood = true
 	for _, id := range s.orphans {
+		if id == root.Ino {
+			continue
+		}
 		e := r.standIn(s, id)
 		e.Dir, e.Name = root.Ino, "bus3-lost-"+id.String()
 		b.Opened = append(b.Opened, e)
@@ -238,7 +267,10 @@ func (r *replay) rootFor(ctx context.Context, s *survey, b *catalog.Batch) (cata
 	}
 	root, err := r.cat.CurrentRoot(ctx, s.owner.ID)
 	if errors.Is(err, catalog.ErrNotFound) && !s.hasRoot {
-		root, err = r.standIn(s, catalog.NewID(r.now.number, catalog.MaxCounter-1)), nil
+		if s.rootIno == 0 {
+			s.rootIno = s.orphans[0] // a run meets the root first
+		}
+		root, err = r.standIn(s, s.rootIno), nil
 		b.Opened = append(b.Opened, root)
 	}
 	return root, err

@@ -183,7 +183,7 @@ func (r *replay) apply(ctx context.Context, b *catalog.Batch) error {
 	switch err := r.cat.Apply(ctx, b); {
 	case errors.Is(err, catalog.ErrSuperseded):
 		r.report.Ignored = append(r.report.Ignored, repository.JournalKey(b.Scan, b.Part))
-	case errors.Is(err, catalog.ErrInvalid):
+	case errors.Is(err, catalog.ErrInvalid) && !b.Digest.IsZero(): // a stand-in has none, and must fit
 		return r.lose(ctx, b.Part, reason(err), err)
 	case err != nil:
 		return fmt.Errorf("apply part %d of scan %d: %w", b.Part, b.Scan, err)

@@ -52,12 +52,11 @@ func testNestedQueries(t *testing.T, e Engine) {
 	s := Begin(t, cat, "host", "/")
 	root := fillDirectory(s, largeDirectory)
 	const at = largeDirectory / 2
-	var inside errgroup.Group
-	arrived := make(chan struct{}, 16)
+	const callers = 16
+	inside, ctx := errgroup.WithContext(context.Background())
+	arrived := make(chan struct{}, callers)
 	proceed := make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	for range cap(arrived) {
+	for range callers {
 		inside.Go(func() error {
 			n := 0
 			return cat.List(ctx, 0, root.Ino, func(e *catalog.Entry) error {
@@ -65,7 +64,11 @@ func testNestedQueries(t *testing.T, e Engine) {
 					return nil
 				}
 				arrived <- struct{}{}
-				<-proceed // all of them are in their callbacks
+				select {
+				case <-proceed: // all of them are in their callbacks
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 				if _, err := cat.Entry(ctx, e.ID); err != nil {
 					return err
 				}
@@ -73,8 +76,11 @@ func testNestedQueries(t *testing.T, e Engine) {
 			})
 		})
 	}
-	for range cap(arrived) {
-		arrived <- struct{}{} // room for it comes when one of them arrives
+	for range callers {
+		select {
+		case <-arrived:
+		case <-ctx.Done():
+		}
 	}
 	close(proceed)
 	must(t, inside.Wait())

@@ -105,9 +105,9 @@ func number(r *rand.Rand) int64 {
 func anyBatch(r *rand.Rand) *catalog.Batch {
 	b := &catalog.Batch{Scan: r.Int64N(catalog.MaxScan + 1), Part: 1 + r.Int64N(1000)}
 	own := func() catalog.ID { return catalog.NewID(b.Scan, 1+number(r)%catalog.MaxCounter) }
-	any := func() catalog.ID { return catalog.NewID(r.Int64N(b.Scan+1), 1+number(r)%catalog.MaxCounter) }
+	older := func() catalog.ID { return catalog.NewID(r.Int64N(b.Scan+1), 1+number(r)%catalog.MaxCounter) }
 	rows := func() int { return r.IntN(1 + r.IntN(20)) }
-	bytes := func(n int) string {
+	chars := func(n int) string {
 		p := make([]byte, n)
 		for i := range p {
 			p[i] = byte('0' + r.IntN(200))
@@ -115,34 +115,34 @@ func anyBatch(r *rand.Rand) *catalog.Batch {
 		return string(p)
 	}
 	for range rows() {
-		b.Packs = append(b.Packs, catalog.Pack{ID: own(), Key: catalog.PackID([]byte(bytes(16))), Size: 1 + number(r)%catalog.MaxPack})
-		b.Segments = append(b.Segments, catalog.Segment{ID: own(), Pack: any(), Number: r.Uint32(), Offset: number(r) % catalog.MaxPack, Stored: r.Uint32() | 1, Length: 1 + r.Uint32N(catalog.MaxSegment)})
-		c := catalog.Chunk{ID: own(), Hash: catalog.Hash([]byte(bytes(32))), Segment: any(), Offset: r.Uint32N(1000), Length: 1 + r.Uint32N(catalog.MaxChunk-1000)}
+		b.Packs = append(b.Packs, catalog.Pack{ID: own(), Key: catalog.PackID([]byte(chars(16))), Size: 1 + number(r)%catalog.MaxPack})
+		b.Segments = append(b.Segments, catalog.Segment{ID: own(), Pack: older(), Number: r.Uint32(), Offset: number(r) % catalog.MaxPack, Stored: r.Uint32() | 1, Length: 1 + r.Uint32N(catalog.MaxSegment)})
+		c := catalog.Chunk{ID: own(), Hash: catalog.Hash([]byte(chars(32))), Segment: older(), Offset: r.Uint32N(1000), Length: 1 + r.Uint32N(catalog.MaxChunk-1000)}
 		b.Chunks = append(b.Chunks, c, catalog.Chunk{ID: own(), Hash: c.Hash, Segment: c.Segment, Offset: c.Offset, Length: c.Length})
-		b.Pieces = append(b.Pieces, catalog.Piece{Content: own(), Offset: number(r), Chunk: any()}, catalog.Piece{Content: own(), Offset: number(r), Chunk: c.ID})
+		b.Pieces = append(b.Pieces, catalog.Piece{Content: own(), Offset: number(r), Chunk: older()}, catalog.Piece{Content: own(), Offset: number(r), Chunk: c.ID})
 	}
 	for range rows() {
-		v := []byte(bytes(1 + r.IntN(100)))
+		v := []byte(chars(1 + r.IntN(100)))
 		b.Values = append(b.Values, catalog.Value{ID: own(), Hash: catalog.HashValue(v), Bytes: v})
-		b.Closed = append(b.Closed, catalog.Closed{ID: any(), Last: number(r)%(b.Scan+1) - 1})
-		b.Problems = append(b.Problems, catalog.Problem{Path: bytes(r.IntN(50)), Message: bytes(r.IntN(50))})
+		b.Closed = append(b.Closed, catalog.Closed{ID: older(), Last: number(r)%(b.Scan+1) - 1})
+		b.Problems = append(b.Problems, catalog.Problem{Path: chars(r.IntN(50)), Message: chars(r.IntN(50))})
 	}
 	for range rows() {
 		e := catalog.Entry{
-			ID: own(), Source: any(), Dir: any(), Name: bytes(1 + r.IntN(1+r.IntN(255))), Last: catalog.Open, Ino: any(),
+			ID: own(), Source: older(), Dir: older(), Name: chars(1 + r.IntN(1+r.IntN(255))), Last: catalog.Open, Ino: older(),
 			Kind: catalog.File + catalog.Kind(r.IntN(7)), Flags: catalog.Flag(r.IntN(256)), Mode: r.Uint32N(0o10000), UID: r.Uint32(), GID: r.Uint32N(3),
 			Size: number(r), Mtime: int64(r.Uint64()), Ctime: int64(r.Uint64()), Nlink: r.Uint32(), Rdev: r.Uint64N(2), Dev: r.Uint64(), SourceIno: r.Uint64(),
 		}
 		if r.IntN(2) == 0 {
-			e.Ctime, e.Owner, e.Xattrs = e.Mtime, any(), any()
+			e.Ctime, e.Owner, e.Xattrs = e.Mtime, older(), older()
 		}
 		switch {
 		case e.Kind == catalog.Symlink:
-			e.Target = bytes(1 + r.IntN(4095))
+			e.Target = chars(1 + r.IntN(4095))
 		case e.Kind == catalog.File && len(b.Chunks) > 0 && r.IntN(2) == 0:
 			e.Chunk = b.Chunks[r.IntN(len(b.Chunks))].ID
 		case e.Kind == catalog.File:
-			e.Content = any()
+			e.Content = older()
 		}
 		b.Opened = append(b.Opened, e)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,9 +8,9 @@ import (
 	"io"
 	"os"
 
-	"github.com/skip2/go-qrcode"
 	"golang.org/x/term"
 
+	"github.com/bus3/bus3/cmd/internal/qr"
 	"github.com/bus3/bus3/s3store/repository"
 )
 
@@ -36,7 +35,7 @@ func (c *keyExportCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	code, err := qrcode.New(sheet.Identity, qrcode.Medium)
+	code, err := qr.New(sheet.Identity)
 	if err != nil {
 		return fmt.Errorf("draw the QR code: %w", err)
 	}
@@ -49,7 +48,7 @@ func (c *keyExportCmd) Run(ctx context.Context, a *app) error {
 	return a.buffered(func(w io.Writer) {
 		writeSheet(w, sheet)
 		if onTerminal(a.out) {
-			_, _ = io.WriteString(w, "\n"+code.ToSmallString(false))
+			_, _ = io.WriteString(w, "\n"+code.Terminal())
 		}
 	})
 }
@@ -65,9 +64,9 @@ func mayCreate(name string) error {
 }
 
 // files writes the QR code to the files that were named, for the user's eyes only.
-func (c *keyExportCmd) files(code *qrcode.QRCode) error {
+func (c *keyExportCmd) files(code *qr.Code) error {
 	if c.PNG != "" {
-		const pixelsPerModule = -8 // negative: not the size of the image, but of a module
+		const pixelsPerModule = 8
 		data, err := code.PNG(pixelsPerModule)
 		if err == nil {
 			err = writeSecret(c.PNG, data)
@@ -77,7 +76,7 @@ func (c *keyExportCmd) files(code *qrcode.QRCode) error {
 		}
 	}
 	if c.SVG != "" {
-		if err := writeSecret(c.SVG, svg(code.Bitmap())); err != nil {
+		if err := writeSecret(c.SVG, code.SVG()); err != nil {
 			return fmt.Errorf("write the QR code: %w", err)
 		}
 	}
@@ -91,21 +90,6 @@ func writeSecret(name string, data []byte) error {
 	}
 	_, err = h.Write(data)
 	return errors.Join(err, h.Close())
-}
-
-// svg draws a bitmap, one unit for a module.
-func svg(bitmap [][]bool) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %[1]d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%[1]dv%[1]dH0z"/><path d="`, len(bitmap))
-	for y, row := range bitmap {
-		for x, dark := range row {
-			if dark {
-				fmt.Fprintf(&b, "M%d %dh1v1h-1z", x, y)
-			}
-		}
-	}
-	b.WriteString("\"/></svg>\n")
-	return b.Bytes()
 }
 
 func onTerminal(w io.Writer) bool {

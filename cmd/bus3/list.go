@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/bus3/bus3/catalog"
@@ -68,13 +69,13 @@ func (c *listCmd) long(a *app, scans []catalog.Scan) error {
 		if s.Counts.Problems > 0 {
 			state = fmt.Sprintf("%s (%s)", state, show.Plural(s.Counts.Problems, "problem", "problems"))
 		}
-		tags := ""
-		for _, t := range s.Tags {
-			tags += " " + show.Name(t)
+		tags := make([]string, len(s.Tags))
+		for i, t := range s.Tags {
+			tags[i] = show.Name(t)
 		}
 		rows = append(rows, []string{
 			fmt.Sprint(s.Number), show.Time(s.Started), took, show.Name(s.Source.Host), state, show.Count(s.Counts.Files), show.Size(s.Counts.Bytes),
-			show.Size(s.Counts.BytesRead), show.Size(s.Counts.BytesStored), show.Name(s.Source.Root), tags,
+			show.Size(s.Counts.BytesRead), show.Size(s.Counts.BytesStored), show.Name(s.Source.Root), strings.Join(tags, " "),
 		})
 	}
 	return a.buffered(func(w io.Writer) { _ = show.Table(w, rows, 0, 2, 5, 6, 7, 8) })

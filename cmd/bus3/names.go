@@ -84,6 +84,9 @@ func newest(ctx context.Context, cat scans, fits func(*catalog.Scan) bool) (cata
 	return *found, nil
 }
 
+// errElsewhere: an absolute path is not below the root of a backup.
+var errElsewhere = errors.New("is not in this backup")
+
 // within makes a path, absolute or relative to the scan's root, relative to that root; "" is the root itself.
 func within(s *catalog.Scan, path string) (string, error) {
 	rel := path
@@ -91,7 +94,7 @@ func within(s *catalog.Scan, path string) (string, error) {
 		root := strings.TrimSuffix(s.Source.Root, "/")
 		var below bool
 		if rel, below = strings.CutPrefix(cleanSlashes(path), root); !below || rel != "" && rel[0] != '/' {
-			return "", fmt.Errorf("%s is not in backup %d, which is of %s", show.Name(path), s.Number, show.Name(s.Source.Root))
+			return "", fmt.Errorf("%s %w: backup %d is of %s", show.Name(path), errElsewhere, s.Number, show.Name(s.Source.Root))
 		}
 	}
 	var parts []string

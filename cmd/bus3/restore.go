@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ type restoreCmd struct {
 	caching
 	What      string      `arg:"" name:"PATH" help:"A path, absolute as it was or relative to the root of the backup: it becomes DEST/<its name>. \"all\": what is in that root goes into DEST itself."`
 	Dest      string      `arg:"" name:"DEST" help:"Directory to restore into; it is made if need be."`
-	Scan      *scanNumber `arg:"" optional:"" name:"N" help:"Number of the backup; the newest complete one that has PATH if not given."`
+	Scan      *scanNumber `arg:"" optional:"" name:"N" help:"Number of the backup; the newest finished one of a directory that PATH is in if not given."`
 	Overwrite bool        `help:"Replace files that are there and differ."`
 	Jobs      int         `short:"j" placeholder:"N" help:"How many workers write."`
 }
@@ -76,9 +77,9 @@ func (c *restoreCmd) choose(ctx context.Context, cat engine) (catalog.Scan, stri
 	// Several sources may be in the repository: a path that is absolute tells which one is meant.
 	scan, err := newest(ctx, cat, func(s *catalog.Scan) bool {
 		_, err := within(s, path)
-		return s.State.Finished() && err == nil
+		return s.State.Finished() && !errors.Is(err, errElsewhere)
 	})
-	if err == errNoBackup && strings.HasPrefix(path, "/") { //nolint:errorlint // not wrapped
+	if errors.Is(err, errNoBackup) && strings.HasPrefix(path, "/") {
 		err = fmt.Errorf("no finished backup has %s; `bus3 list` shows what was backed up", show.Name(path))
 	}
 	if err != nil {

@@ -24,8 +24,9 @@ func Table(w io.Writer, rows [][]string, right ...int) error {
 			toRight[i] = true
 		}
 	}
-	var b strings.Builder
+	var all strings.Builder
 	for _, row := range rows {
+		var b strings.Builder
 		for i, cell := range row {
 			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 			switch {
@@ -40,8 +41,8 @@ func Table(w io.Writer, rows [][]string, right ...int) error {
 				b.WriteString("  ")
 			}
 		}
-		b.WriteByte('\n')
+		all.WriteString(strings.TrimRight(b.String(), " ") + "\n")
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, all.String())
 	return err
 }
