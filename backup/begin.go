@@ -62,7 +62,7 @@ func (r *run) begin(ctx context.Context) error {
 		return err
 	}
 	if newest.Number >= 0 && !newest.State.Finished() && !r.o.DryRun {
-		if newest, err = r.caughtUp(ctx); err != nil { // its journal may have more than the catalog
+		if newest, err = r.takeOver(ctx); err != nil {
 			return err
 		}
 	}
@@ -129,6 +129,33 @@ func (r *run) caughtUp(ctx context.Context) (catalog.Scan, error) {
 	}
 	failpoint.Hit("backup.caught-up")
 	return r.past(ctx)
+}
+
+// takeOver ends what an interrupted run has left: an empty part behind the last one of its journal. Should that run be
+// alive after all, without knowing that it has lost the source, it finds its next part taken and stops; so nothing can
+// come behind what this run builds upon.
+func (r *run) takeOver(ctx context.Context) (catalog.Scan, error) {
+	for range maxClaims {
+		newest, err := r.caughtUp(ctx) // its journal may have more than the catalog
+		if err != nil || newest.Number < 0 || newest.State.Finished() {
+			return newest, err
+		}
+		fence := &catalog.Batch{Scan: newest.Number, Part: newest.Parts}
+		_, err = r.repo.PutPart(ctx, fence, newest.Digest)
+		if errors.Is(err, repository.ErrTaken) {
+			continue // it is alive, and has just written this part
+		}
+		if err != nil {
+			return newest, err
+		}
+		failpoint.Hit("backup.fenced")
+		if err := r.applyOne(ctx, fence); err != nil {
+			return newest, err
+		}
+		newest.Parts, newest.Digest = newest.Parts+1, fence.Digest
+		return newest, nil
+	}
+	return catalog.Scan{}, fmt.Errorf("%w: another backup of this directory goes on writing", catalog.ErrLocked)
 }
 
 // claim makes the scan's number this run's: whoever stores part 0 has it.

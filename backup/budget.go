@@ -10,12 +10,16 @@ import (
 
 // All that takes memory in a run stands here. With the default sizes of chunks, it is at most:
 //
-//	packs      3 × 35 MiB  one is filled, two are uploaded
+//	packs      3 × 36 MiB  one is filled, two are uploaded; those that are free take none
 //	parcels   10 ×  1 MiB  of plaintext, being read or waiting for their turn
 //	streams    4 ×  4 MiB  of large files, if several are read at once
-//	segments   4 ×  2 MiB  being compressed, sealed, or waiting for their turn
-//	rows       3 × 15 MiB  a batch being filled, one being written, one being applied
+//	cutters    4 ×  4 MiB  of large files, too
+//	segments   6 ×  2 MiB  being compressed, sealed, or waiting for their turn
+//	rows       3 × 10 MiB  a batch being filled, one being written, one being applied
 //	known            8 MiB chunks of this run
+//
+// Packs, parcels, streams and segments are outside of the heap (buffers.go), so that the collector does not let as much
+// again go to waste.
 const (
 	// packSize is where a pack is finished, bytes: a bit more than pack.DefaultSize, since it is guessed from what
 	// is still being compressed, and many packs that are too small cost more than some that are too large.
@@ -35,9 +39,9 @@ const (
 
 	// batchPacks and batchRows are what a batch holds: it ends at the first end of a pack where one of them is reached...
 	batchPacks = 4
-	batchRows  = 32_000
+	batchRows  = 28_000
 	// ...or here, whatever the packs.
-	maxBatchRows = 110_000
+	maxBatchRows = 80_000
 	// rowsOnly is after how many rows that need no data they are passed on.
 	rowsOnly = 2048
 	// batchAge is after what time a batch ends at the end of a pack, and oldBatchAge after what time anyhow.
@@ -87,7 +91,7 @@ func sizesFor(c repository.Chunking, jobs int) sizes {
 	}
 	cores := runtime.GOMAXPROCS(0)
 	s := sizes{
-		largest: max(c.Max, c.Fixed), parcels: 2*jobs + 2, blocks: 3, groups: cores + 2,
+		largest: max(c.Max, c.Fixed), parcels: jobs + 6, blocks: 2, groups: cores + 2,
 		readers: jobs, comparers: min(max(cores, 2)+1, 6), sealers: cores,
 		packSize: packSize, batchRows: batchRows, maxBatchRows: maxBatchRows, rowsOnly: rowsOnly,
 	}
@@ -98,6 +102,9 @@ func sizesFor(c repository.Chunking, jobs int) sizes {
 	s.buffer = packSize + (s.groups+2)*(s.block+64) + 4<<20
 	return s
 }
+
+// shrink lets a small tree fill several packs and batches.
+func (s *sizes) shrink() { s.packSize, s.batchRows, s.maxBatchRows, s.rowsOnly = 64<<10, 40, 150, 10 }
 
 // small tells whether a file of that size is read together with others.
 func small(size int64) bool { return size <= parcelBytes }

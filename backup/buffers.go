@@ -3,6 +3,7 @@ package backup
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -15,7 +16,7 @@ type buffers struct {
 	blocks  chan []byte // of plaintext, empty, with room for a parcel or a block
 	sealed  chan []byte
 	packs   chan []byte
-	mapped  [][]byte // those of packs: outside of the heap, which would keep as much again for the collector
+	mapped  mappings
 	rows    chan *catalog.Batch
 	batches chan *catalog.Batch
 	block   int
@@ -23,63 +24,85 @@ type buffers struct {
 
 func newBuffers(s sizes) (*buffers, error) {
 	b := &buffers{
-		blocks: make(chan []byte, 2*s.parcels), sealed: make(chan []byte, s.groups+2), packs: make(chan []byte, packBuffers),
+		blocks: make(chan []byte, 64), sealed: make(chan []byte, 16), packs: make(chan []byte, packBuffers),
 		rows: make(chan *catalog.Batch, s.groups+2), batches: make(chan *catalog.Batch, 3),
 		block: max(s.block, parcelBytes+parcelSlack),
 	}
 	for range packBuffers {
-		buf, err := unix.Mmap(-1, 0, s.buffer, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+		buf, err := b.mapped.add(s.buffer)
 		if err != nil {
 			b.free()
-			return nil, fmt.Errorf("take memory for packs: %w", err)
+			return nil, err
 		}
-		b.mapped = append(b.mapped, buf)
-		b.packs <- buf[:0]
+		b.packs <- buf
 	}
 	return b, nil
 }
 
-// free gives back the buffers of packs. No stage may run any more.
-func (b *buffers) free() {
-	for _, buf := range b.mapped {
+// free gives all buffers back. No stage may run any more.
+func (b *buffers) free() { b.mapped.free() }
+
+// mappings is memory outside of the heap: there, the collector would let as much again go to waste.
+type mappings struct {
+	mu  sync.Mutex
+	all [][]byte
+}
+
+// add is an empty buffer of that capacity. What is not used of it takes no memory.
+func (m *mappings) add(size int) ([]byte, error) {
+	buf, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("take %d bytes of memory: %w", size, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.all = append(m.all, buf)
+	return buf[:0:size], nil
+}
+
+func (m *mappings) free() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, buf := range m.all {
 		_ = unix.Munmap(buf) // it was mapped
 	}
-	b.mapped = nil
+	m.all = nil
 }
 
 // takeBlock is an empty buffer for plaintext.
-func (b *buffers) takeBlock() []byte {
+func (b *buffers) takeBlock() []byte { return b.take(b.blocks, b.block) }
+
+func (b *buffers) giveBlock(buf []byte) { give(b.blocks, buf, b.block) }
+
+// takeSealed is an empty buffer for a sealed segment.
+func (b *buffers) takeSealed() []byte { return b.take(b.sealed, b.block+sealedSlack) }
+
+func (b *buffers) giveSealed(buf []byte) { give(b.sealed, buf, b.block+sealedSlack) }
+
+// sealedSlack is by how much a sealed segment can be longer than its plaintext, or need more on the way, bytes.
+const sealedSlack = 64 << 10
+
+// take is a buffer out of a pool, or a new one. How many there are is bounded by who holds them: see budget.go.
+func (b *buffers) take(pool <-chan []byte, size int) []byte {
 	select {
-	case buf := <-b.blocks:
+	case buf := <-pool:
 		return buf[:0]
 	default:
-		return make([]byte, 0, b.block)
 	}
+	buf, err := b.mapped.add(size)
+	if err != nil {
+		return make([]byte, 0, size)
+	}
+	return buf
 }
 
-func (b *buffers) giveBlock(buf []byte) {
-	if cap(buf) < b.block {
+// give puts a buffer back into its pool, unless it has grown out of it.
+func give(pool chan<- []byte, buf []byte, size int) {
+	if cap(buf) != size {
 		return
 	}
 	select {
-	case b.blocks <- buf:
-	default:
-	}
-}
-
-// takeSealed is an empty buffer for a sealed segment.
-func (b *buffers) takeSealed() []byte {
-	select {
-	case buf := <-b.sealed:
-		return buf[:0]
-	default:
-		return make([]byte, 0, b.block+4096)
-	}
-}
-
-func (b *buffers) giveSealed(buf []byte) {
-	select {
-	case b.sealed <- buf:
+	case pool <- buf:
 	default:
 	}
 }
@@ -92,6 +115,13 @@ func (b *buffers) takePack(ctx context.Context) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+}
+
+// givePack gives the buffer of a pack back, and its memory to the system until it is filled again: as a rule, the store is
+// quick enough for fewer than all of them.
+func (b *buffers) givePack(buf []byte) {
+	_ = unix.Madvise(buf[:cap(buf)], unix.MADV_DONTNEED) // it only saves memory
+	b.packs <- buf[:0]
 }
 
 // takeBatch is an empty batch, with room for rows.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/catalog/failpoint"
+	"github.com/bus3/bus3/s3store/repository"
 )
 
 // journal writes batches to the journal, each when the store has its packs.
@@ -55,7 +56,11 @@ func (r *run) putPart(ctx context.Context, b *catalog.Batch) error {
 			return err
 		}
 		hit(b, "before-journal")
-		if _, err := r.repo.PutPart(ctx, b, r.digest); err != nil {
+		_, err := r.repo.PutPart(ctx, b, r.digest)
+		if errors.Is(err, repository.ErrTaken) { // see takeOver
+			return fmt.Errorf("%w, and has taken over from this one", catalog.ErrLocked)
+		}
+		if err != nil {
 			return fmt.Errorf("part %d of scan %d: %w", r.parts, r.scan, err)
 		}
 		hit(b, "after-journal")

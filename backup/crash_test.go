@@ -105,7 +105,7 @@ func TestNextRunFinishesWhatABrokenStoreInterrupted(t *testing.T) {
 	for _, begun := range []bool{false, true} {
 		t.Run(fmt.Sprint("after a first scan: ", begun), func(t *testing.T) {
 			t.Parallel()
-			for at := 1; ; at += 1 + at/3 {
+			for at := 1; ; at += 1 + at/2 {
 				w := newWorld(t)
 				w.grow()
 				first := onDisk(t, w.root)
@@ -138,7 +138,7 @@ func TestNextRunFinishesWhatABrokenCatalogInterrupted(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		t.Run(fmt.Sprint("applied: ", after), func(t *testing.T) {
 			t.Parallel()
-			for at := 1; ; at += 1 + at/3 {
+			for at := 1; ; at += 1 + at/2 {
 				w := newWorld(t)
 				w.grow()
 				w.backup(tiny)

@@ -206,7 +206,7 @@ func (r *run) upload(ctx context.Context, uploads <-chan *packing, bufs *buffers
 			}
 			failpoint.Hit("backup.after-pack")
 		}
-		bufs.packs <- o.buf
+		bufs.givePack(o.buf)
 		o.buf, o.body = nil, nil
 		close(o.done)
 	}

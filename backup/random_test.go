@@ -16,13 +16,13 @@ import (
 // TestRandomChangesAreInTheirScans changes a tree at random, backs it up after each round, and demands at the end that
 // each scan still is what the tree was then.
 func TestRandomChangesAreInTheirScans(t *testing.T) {
-	for _, seed := range []uint64{1, 2, 3} {
+	for _, seed := range []uint64{1, 2} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			m := &mutator{world: w, rng: rand.New(rand.NewPCG(seed, 7))}
 			var past []tree
-			for round := range 25 {
+			for round := range 20 {
 				for range 1 + m.rng.IntN(12) {
 					m.change()
 				}

@@ -32,10 +32,8 @@ type reader struct {
 	large *block // being filled
 }
 
-var (
-	// errGrown ends the reading of a file that does not fit in its parcel any more.
-	errGrown = errors.New("it has grown")
-)
+// errGrown ends the reading of a file that does not fit in its parcel any more.
+var errGrown = errors.New("it has grown")
 
 func (w *reader) parcel(ctx context.Context, p *parcel) error {
 	p.results = make([]result, len(p.jobs))

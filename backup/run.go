@@ -11,6 +11,7 @@ import (
 	"github.com/bus3/bus3/backup/cut"
 	"github.com/bus3/bus3/backup/source"
 	"github.com/bus3/bus3/catalog"
+	"github.com/bus3/bus3/catalog/failpoint"
 )
 
 // run is one scan being made. What its stages share is here; what belongs to one of them is with that stage.
@@ -63,6 +64,9 @@ func newRun(cat Catalog, store Store, repo Repository, tree *source.Tree, o Opti
 		return nil, err
 	}
 	r := &run{o: o, cat: cat, store: store, repo: repo, tree: tree, sizes: sizesFor(c, o.Jobs), started: time.Now(), cutter: cutter}
+	if failpoint.Small() {
+		r.sizes.shrink()
+	}
 	if o.resize != nil {
 		o.resize(&r.sizes)
 	}
@@ -107,8 +111,8 @@ func (r *run) work(ctx context.Context) error {
 		unsaid  = make(chan *segment)
 		groups  = make(chan *group, r.sizes.groups)
 		uploads = make(chan *packing)
-		batches = make(chan *pending, 1)
-		written = make(chan *catalog.Batch, 1)
+		batches = make(chan *pending)
+		written = make(chan *catalog.Batch)
 	)
 	bufs, err := newBuffers(r.sizes)
 	if err != nil {

@@ -133,10 +133,11 @@ type spy struct {
 
 func (s *spy) note(key string) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.puts = append(s.puts, key)
-	if s.refuse != nil {
-		return s.refuse(key, len(s.puts))
+	refuse, count := s.refuse, len(s.puts)
+	s.mu.Unlock()
+	if refuse != nil {
+		return refuse(key, count)
 	}
 	return nil
 }

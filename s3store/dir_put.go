@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/bus3/bus3/catalog/failpoint"
 )
 
 // temporaries is where objects are written before they get their name. Keys cannot begin with a dot, and listings
@@ -24,12 +26,20 @@ const oldAge = 24 * time.Hour
 
 // Put stores body under key.
 func (d *Dir) Put(ctx context.Context, key string, body []byte) error {
-	return d.store(ctx, key, body, func(root *os.Root, temp string) error { return root.Rename(temp, key) })
+	return d.store(ctx, key, body, func(root *os.Root, temp string) error {
+		failpoint.Hit("dir.before-rename")
+		defer failpoint.Hit("dir.after-rename")
+		return root.Rename(temp, key)
+	})
 }
 
 // PutNew stores body under key, or returns ErrExists.
 func (d *Dir) PutNew(ctx context.Context, key string, body []byte) error {
-	return d.store(ctx, key, body, func(root *os.Root, temp string) error { return publishNew(root, temp, key) })
+	return d.store(ctx, key, body, func(root *os.Root, temp string) error {
+		failpoint.Hit("dir.before-link")
+		defer failpoint.Hit("dir.after-link")
+		return publishNew(root, temp, key)
+	})
 }
 
 // store writes body to a temporary file and publishes it under key, all of it durable.
@@ -112,6 +122,7 @@ func (d *Dir) write(ctx context.Context, root *os.Root, name string, body []byte
 		return err
 	}
 	err = d.fill(ctx, f, body)
+	failpoint.Hit("dir.before-fsync")
 	if err == nil {
 		err = f.Sync()
 	}

@@ -16,6 +16,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
+
+	"github.com/bus3/bus3/catalog/failpoint"
 )
 
 // Put stores body under key.
@@ -23,9 +25,11 @@ func (s *S3) Put(ctx context.Context, key string, body []byte) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
+	failpoint.Hit("s3.before-put")
 	if err := s.put(ctx, key, body, false); err != nil {
 		return s.failed("put", key, err)
 	}
+	failpoint.Hit("s3.after-put")
 	return nil
 }
 
@@ -34,9 +38,11 @@ func (s *S3) PutNew(ctx context.Context, key string, body []byte) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
+	failpoint.Hit("s3.before-new")
 	if err := s.put(ctx, key, body, true); err != nil {
 		return s.failed("put", key, err)
 	}
+	failpoint.Hit("s3.after-new")
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"sync"
+
+	"github.com/bus3/bus3/catalog/failpoint"
 )
 
 // upload is the body of a PUT: it keeps to the limit, counts, and tells that bytes move. The HTTP transport may go on
@@ -35,6 +37,9 @@ func (u *upload) Read(p []byte) (int, error) {
 	}
 	if u.data == nil {
 		return 0, errDetached
+	}
+	if u.at > 0 {
+		failpoint.Hit("s3.sending")
 	}
 	n := copy(p, u.data[u.at:])
 	u.at += int64(n)

@@ -20,15 +20,16 @@ func mayImport() map[string][]string {
 		"catalog/sqlite":   {"catalog", "catalog/schema", "catalog/internal/..."},
 		"catalog/journal":  {"catalog"},
 		"catalog/schema":   {"catalog"},
-		"catalog/internal": {"catalog", "catalog/schema", "catalog/internal/..."},
+		"catalog/internal": {"catalog", "catalog/failpoint", "catalog/schema", "catalog/internal/..."},
 
+		"s3store":            {"catalog/failpoint"},
 		"s3store/seal":       {"catalog"},
 		"s3store/pack":       {"catalog", "s3store/seal"},
-		"s3store/repository": {"catalog", "catalog/journal", "s3store", "s3store/seal", "s3store/pack"},
+		"s3store/repository": {"catalog", "catalog/failpoint", "catalog/journal", "s3store", "s3store/seal", "s3store/pack"},
 
 		"backup/source":  {"catalog"},
 		"backup/cut":     {"catalog", "backup/source", "s3store/seal"},
-		"backup":         {"catalog", "backup/source", "backup/cut", "s3store", "s3store/seal", "s3store/pack", "s3store/repository"},
+		"backup":         {"catalog", "catalog/failpoint", "backup/source", "backup/cut", "s3store", "s3store/seal", "s3store/pack", "s3store/repository"},
 		"backup/rebuild": {"catalog", "catalog/journal", "s3store", "s3store/seal", "s3store/pack", "s3store/repository"},
 		"backup/check":   {"catalog", "catalog/journal", "s3store", "s3store/seal", "s3store/pack", "s3store/repository"},
 

@@ -57,6 +57,9 @@ func TestWhatCannotBeReadIsToldAndTheRestIsThere(t *testing.T) {
 				t.Errorf("%s is not reported:\n%s", name, stderr)
 			}
 		}
+		if !strings.Contains(stdout, "2 paths could not be backed up") || strings.Contains(stderr, "bus3: ") {
+			t.Errorf("the summary is not as it should be:\n%s%s", stdout, stderr)
+		}
 		if s := r.scans(); len(s) != 1 || s[0].State != "partial" {
 			t.Errorf("list: %+v", s)
 		}

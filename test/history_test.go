@@ -215,6 +215,7 @@ func (r *rig) latest(point string) string {
 }
 
 func TestAMountEndsWhenItsProcessIsTold(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, combination{})
 	r.bus3("init")
 	write(t, r.path("source"), "a", "x")

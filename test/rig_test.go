@@ -152,6 +152,7 @@ func onBoth(t *testing.T, test func(t *testing.T, r *rig)) {
 }
 
 func on(t *testing.T, all []combination, test func(t *testing.T, r *rig)) {
+	t.Parallel()
 	for _, c := range all {
 		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
@@ -201,9 +202,8 @@ func bareRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
+		// A mount's process may still be putting its caches away when the mount is gone.
+		until(t, "the rig is removed", func() bool { return os.RemoveAll(dir) == nil })
 	})
 	r := &rig{t: t, dir: dir, home: filepath.Join(dir, "home"), run: func(*exec.Cmd) {}}
 	for _, pair := range os.Environ() {

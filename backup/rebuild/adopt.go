@@ -102,8 +102,17 @@ func (r *replay) directory(ctx context.Context, id catalog.PackID, size int64) (
 }
 
 // mend ends the entries of lossy sources whose closing was lost: where two entries of one name overlap, the later one
-// is right.
-func (r *replay) mend(ctx context.Context) error {
+// is right. After a replay that was interrupted nobody knows which sources those are.
+func (r *replay) mend(ctx context.Context, all bool) error {
+	if all && r.o.Recover {
+		err := r.cat.Scans(ctx, func(s *catalog.Scan) error {
+			r.marked[s.Source.ID] = s.Number
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 	for source := range r.marked {
 		if _, err := r.cat.Mend(ctx, source); err != nil {
 			return err

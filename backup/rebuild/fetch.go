@@ -19,21 +19,27 @@ const ahead = 4
 
 // fetched is a journal object and what came of it: a batch, or the damage that keeps it from being one.
 type fetched struct {
-	part     repository.Part
+	listed
 	batch    *catalog.Batch
 	previous catalog.Hash
 	damage   error
 }
 
+// listed is a journal object that is in the listing, or ought to be.
+type listed struct {
+	repository.Part
+	fault string // why it is not fetched; "" if it is
+}
+
 // each calls fn for all the listed parts that list produces, in that order, with their batches fetched ahead.
-func each(ctx context.Context, j Journal, list func(ctx context.Context, fn func(repository.Part) error) error, fn func(*fetched) error) error {
+func each(ctx context.Context, j Journal, list func(ctx context.Context, fn func(listed) error) error, fn func(*fetched) error) error {
 	queue := make(chan chan *fetched, ahead)
 	group, ctx := errgroup.WithContext(ctx)
 	var fetchers errgroup.Group
 	fetchers.SetLimit(ahead)
 	group.Go(func() error {
 		defer close(queue)
-		return list(ctx, func(p repository.Part) error {
+		return list(ctx, func(p listed) error {
 			slot := make(chan *fetched, 1)
 			select {
 			case queue <- slot:
@@ -64,9 +70,12 @@ func each(ctx context.Context, j Journal, list func(ctx context.Context, fn func
 	return err
 }
 
-func fetch(ctx context.Context, j Journal, p repository.Part) *fetched {
-	f := &fetched{part: p}
-	f.batch, f.previous, f.damage = j.GetPartAny(ctx, p.Scan, p.Part)
+func fetch(ctx context.Context, j Journal, p listed) *fetched {
+	f := &fetched{listed: p}
+	if p.fault != "" {
+		return f
+	}
+	f.batch, f.previous, f.damage = j.GetPartAny(ctx, p.Scan, p.Part.Part)
 	return f
 }
 

@@ -133,8 +133,8 @@ func (r *replay) survey(ctx context.Context, number int64) (*survey, error) {
 		return s, nil
 	}
 	s := &survey{owner: r.now.source, packs: map[catalog.PackID]bool{}, have: map[catalog.ID]bool{}, need: map[catalog.ID]bool{}}
-	err := each(ctx, r.journal, func(ctx context.Context, fn func(repository.Part) error) error {
-		return r.journal.Parts(ctx, number, fn)
+	err := each(ctx, r.journal, func(ctx context.Context, fn func(listed) error) error {
+		return r.journal.Parts(ctx, number, func(p repository.Part) error { return fn(listed{Part: p}) })
 	}, func(f *fetched) error {
 		if f.damage == nil {
 			s.read(f.batch, number)
@@ -213,12 +213,12 @@ func (r *replay) name(ctx context.Context, s *survey, number int64) error {
 
 // nameFromLater looks for a later scan of the same source.
 func (r *replay) nameFromLater(ctx context.Context, s *survey, number int64) error {
-	err := each(ctx, r.journal, func(ctx context.Context, fn func(repository.Part) error) error {
+	err := each(ctx, r.journal, func(ctx context.Context, fn func(listed) error) error {
 		return r.journal.Parts(ctx, number+1, func(p repository.Part) error {
 			if p.Part != 0 {
 				return nil
 			}
-			return fn(p)
+			return fn(listed{Part: p})
 		})
 	}, func(f *fetched) error {
 		if f.damage == nil && f.batch.Begin.Source.ID == s.owner.ID {
@@ -287,10 +287,10 @@ func (r *replay) standIn(s *survey, identity catalog.ID) catalog.Entry {
 func reason(err error) string {
 	var damage *repository.DamageError
 	switch {
-	case errors.As(err, &damage):
-		return "is damaged: " + damage.Reason
 	case errors.Is(err, s3store.ErrNotExist):
 		return "is missing"
+	case errors.As(err, &damage):
+		return "is damaged: " + damage.Reason
 	}
 	return fmt.Sprintf("cannot be used: %v", err)
 }

@@ -26,6 +26,7 @@ import (
 type Catalog interface {
 	Repository(ctx context.Context) (catalog.RepositoryID, error)
 	Claim(ctx context.Context, id catalog.RepositoryID) error
+	Settle(ctx context.Context, from, to catalog.RepositoryID) error
 	Apply(ctx context.Context, b *catalog.Batch) error
 	Scan(ctx context.Context, number int64) (catalog.Scan, error)
 	Scans(ctx context.Context, fn func(*catalog.Scan) error) error
@@ -115,14 +116,27 @@ func of(host, root string) string {
 // ErrFilled: the catalog to be rebuilt has scans already.
 var ErrFilled = errors.New("the catalog is not empty")
 
-// Run fills an empty catalog from the journal. A Run that was interrupted can be run again: resume allows a catalog
-// that has scans of this repository already, and goes on from there. Otherwise such a catalog is ErrFilled.
-func Run(ctx context.Context, cat Catalog, store Store, j Journal, resume bool, o Options) (*Report, error) {
-	if !resume {
-		err := cat.Scans(ctx, func(*catalog.Scan) error { return ErrFilled })
-		if err != nil {
-			return nil, err
+// Filling is what a catalog belongs to while it is being filled for the first time: another ID than the repository's, so that
+// nobody takes a part of what was backed up for all of it. Sync goes on with such a catalog, and gives it the
+// repository's own ID when it is whole.
+func Filling(id catalog.RepositoryID) catalog.RepositoryID {
+	for i := range id {
+		id[i] ^= 0xff
+	}
+	return id
+}
+
+// Run fills an empty catalog from the journal, and goes on with one that was interrupted. A catalog of this repository
+// that has scans, and is whole, is ErrFilled.
+func Run(ctx context.Context, cat Catalog, store Store, j Journal, o Options) (*Report, error) {
+	has, err := cat.Repository(ctx)
+	if err == nil && has == j.ID() {
+		if err = cat.Scans(ctx, func(*catalog.Scan) error { return ErrFilled }); err == nil {
+			err = cat.Settle(ctx, has, Filling(has))
 		}
+	}
+	if err != nil && !errors.Is(err, catalog.ErrEmpty) {
+		return nil, err
 	}
 	return Sync(ctx, cat, store, j, o)
 }
@@ -132,16 +146,56 @@ func Run(ctx context.Context, cat Catalog, store Store, j Journal, resume bool, 
 // store and of the catalog. What was applied before an error stays, and is right.
 func Sync(ctx context.Context, cat Catalog, store Store, j Journal, o Options) (*Report, error) {
 	started := time.Now()
-	if err := cat.Claim(ctx, j.ID()); err != nil {
+	state, err := take(ctx, cat, j.ID())
+	if err != nil {
 		return nil, err
 	}
 	r := &replay{
 		cat: cat, store: store, journal: j, o: o, report: &Report{}, marked: map[catalog.ID]int64{}, surveyed: map[int64]*survey{},
 	}
-	err := r.run(ctx)
-	r.report.Duration = time.Since(started)
-	if err != nil {
-		return r.report, err
+	err = r.run(ctx)
+	if err == nil {
+		err = r.mend(ctx, state == resumed)
 	}
-	return r.report, r.mend(ctx)
+	if err == nil && state != whole {
+		err = cat.Settle(ctx, Filling(j.ID()), j.ID())
+	}
+	r.report.Duration = time.Since(started)
+	return r.report, err
+}
+
+// state is how far a catalog had come before.
+type state int
+
+const (
+	whole   state = iota // it may be behind
+	fresh                // nothing is in it
+	resumed              // it was being filled
+)
+
+// take makes a catalog that belongs to nobody one that is being filled.
+func take(ctx context.Context, cat Catalog, id catalog.RepositoryID) (state, error) {
+	claimed := whole
+	for range 2 { // somebody else may finish filling it at this moment
+		has, err := cat.Repository(ctx)
+		switch {
+		case errors.Is(err, catalog.ErrEmpty):
+			if err := cat.Claim(ctx, Filling(id)); err != nil && !errors.Is(err, catalog.ErrOtherRepository) {
+				return 0, err
+			}
+			claimed = fresh
+		case err != nil:
+			return 0, err
+		case has == id:
+			return whole, nil
+		case has == Filling(id):
+			if claimed == fresh {
+				return fresh, nil
+			}
+			return resumed, nil
+		default:
+			return 0, catalog.ErrOtherRepository
+		}
+	}
+	return 0, catalog.ErrOtherRepository
 }

@@ -20,7 +20,7 @@ func TestARebuiltCatalogTellsTheSame(t *testing.T) {
 	w := newWorld(t)
 	w.history()
 	cat := newCatalog(t)
-	report, err := rebuild.Run(t.Context(), cat, w.store, w.repo, false, rebuild.Options{})
+	report, err := rebuild.Run(t.Context(), cat, w.store, w.repo, rebuild.Options{})
 	must(t, err)
 	if diff := cmp.Diff(tell(t, w.cat), tell(t, cat)); diff != "" {
 		t.Error(diff)
@@ -33,7 +33,7 @@ func TestARebuiltCatalogTellsTheSame(t *testing.T) {
 func TestAFilledCatalogIsNotRebuilt(t *testing.T) {
 	w := newWorld(t)
 	w.history()
-	if _, err := rebuild.Run(t.Context(), w.cat, w.store, w.repo, false, rebuild.Options{}); !errors.Is(err, rebuild.ErrFilled) {
+	if _, err := rebuild.Run(t.Context(), w.cat, w.store, w.repo, rebuild.Options{}); !errors.Is(err, rebuild.ErrFilled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -51,7 +51,7 @@ func TestAnInterruptedRebuildGoesOn(t *testing.T) {
 	for stop := range len(w.journal()) {
 		cat := newCatalog(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := rebuild.Run(ctx, cat, w.store, w.repo, false, rebuild.Options{Progress: func(p rebuild.Progress) {
+		_, err := rebuild.Run(ctx, cat, w.store, w.repo, rebuild.Options{Progress: func(p rebuild.Progress) {
 			if p.Parts > int64(stop) {
 				cancel()
 			}
@@ -59,7 +59,7 @@ func TestAnInterruptedRebuildGoesOn(t *testing.T) {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
-		_, err = rebuild.Run(t.Context(), cat, w.store, w.repo, true, rebuild.Options{})
+		_, err = rebuild.Run(t.Context(), cat, w.store, w.repo, rebuild.Options{})
 		must(t, err)
 		if diff := cmp.Diff(tell(t, w.cat), tell(t, cat)); diff != "" {
 			t.Errorf("interrupted after %d parts: %s", stop, diff)

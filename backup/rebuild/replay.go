@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/bus3/bus3/catalog"
+	"github.com/bus3/bus3/s3store"
 	"github.com/bus3/bus3/s3store/repository"
 )
 
@@ -54,11 +55,11 @@ func (r *replay) run(ctx context.Context) error {
 		return err
 	}
 	r.now.number = -1
-	err = each(ctx, r.journal, func(ctx context.Context, fn func(repository.Part) error) error {
+	err = each(ctx, r.journal, func(ctx context.Context, fn func(listed) error) error {
 		if err := r.listOpen(ctx, sorted(open), fn); err != nil {
 			return err
 		}
-		return r.journal.Parts(ctx, next, fn)
+		return r.listNew(ctx, next, fn)
 	}, func(f *fetched) error { return r.part(ctx, f) })
 	if err != nil {
 		return err
@@ -66,51 +67,49 @@ func (r *replay) run(ctx context.Context) error {
 	return r.leave(ctx)
 }
 
-// listOpen lists the parts of those scans that the catalog lacks.
-func (r *replay) listOpen(ctx context.Context, scans []int64, fn func(repository.Part) error) error {
-	for _, n := range scans {
-		known, err := r.cat.Scan(ctx, n)
-		if err != nil {
-			return err
-		}
-		err = r.journal.Parts(ctx, n, func(p repository.Part) error {
-			if p.Scan != n {
-				return errDone
-			}
-			if p.Part < known.Parts {
-				return nil
-			}
-			return fn(p)
-		})
-		if err != nil && !errors.Is(err, errDone) {
-			return err
-		}
-	}
-	return nil
-}
-
 // part applies one journal object, after what is missing before it.
 func (r *replay) part(ctx context.Context, f *fetched) error {
-	r.report.Bytes += f.part.Size
-	if f.part.Scan != r.now.number {
-		if err := r.enter(ctx, f.part.Scan); err != nil {
+	if f.fault != "" {
+		return r.note(ctx, Loss{Key: repository.JournalKey(f.Scan, f.Part.Part), Scan: f.Scan, Part: f.Part.Part, Reason: f.fault}, nil)
+	}
+	r.report.Bytes += f.Size
+	if f.Scan != r.now.number {
+		if err := r.enter(ctx, f.Scan); err != nil {
 			return err
 		}
 	}
-	for r.now.parts < f.part.Part {
-		if err := r.lose(ctx, r.now.parts, "is missing", nil); err != nil {
+	for r.now.parts < f.Part.Part {
+		if err := r.gap(ctx, "is missing"); err != nil {
 			return err
 		}
 	}
+	return r.place(ctx, f)
+}
+
+// gap sees to the next part of the scan, which was not listed. A listing takes its time: what was stored while it went
+// on may be in it without what was stored just before. So only an object that cannot be had is lost.
+func (r *replay) gap(ctx context.Context, why string) error {
+	f := fetch(ctx, r.journal, listed{Part: repository.Part{Scan: r.now.number, Part: r.now.parts}})
 	switch {
-	case f.part.Part < r.now.parts: // applied meanwhile, by somebody else
+	case f.damage != nil && !isDamage(f.damage):
+		return f.damage
+	case errors.Is(f.damage, s3store.ErrNotExist):
+		return r.lose(ctx, r.now.parts, why, nil)
+	}
+	return r.place(ctx, f)
+}
+
+// place applies what has all before it.
+func (r *replay) place(ctx context.Context, f *fetched) error {
+	switch part := f.Part.Part; {
+	case part < r.now.parts: // applied meanwhile, by somebody else
 		return nil
 	case f.damage != nil:
-		return r.lose(ctx, f.part.Part, reason(f.damage), f.damage)
+		return r.lose(ctx, part, reason(f.damage), f.damage)
 	case f.batch.Begin != nil:
 		return r.begin(ctx, f)
 	case r.now.ended:
-		return r.lose(ctx, f.part.Part, "comes after the end of the scan", nil)
+		return r.lose(ctx, part, "comes after the end of the scan", nil)
 	case f.previous != r.now.digest:
 		if err := r.tear(ctx, f); err != nil {
 			return err
@@ -144,7 +143,7 @@ func (r *replay) follow(ctx context.Context, b *catalog.Begin) error {
 			r.now.last = r.now.parts == b.AfterParts-1
 			r.now.until = b.Started
 			why := fmt.Sprintf("is missing: scan %d of the same directory follows %d parts", current.number, b.AfterParts)
-			if err := r.lose(ctx, r.now.parts, why, nil); err != nil {
+			if err := r.gap(ctx, why); err != nil {
 				return err
 			}
 		}
@@ -158,7 +157,7 @@ func (r *replay) follow(ctx context.Context, b *catalog.Begin) error {
 		return fmt.Errorf("scan %d follows %d parts of scan %d, and the catalog has %d: a run that had lost its directory wrote the rest: "+
 			"rebuild the catalog with --replace", r.now.number, b.AfterParts, b.After, before.Parts)
 	}
-	if before.Digest == b.AfterDigest || r.lossy(before.Source.ID) {
+	if before.Digest == b.AfterDigest || before.Digest.IsZero() || r.lossy(before.Source.ID) {
 		return nil
 	}
 	loss := r.loss(0, fmt.Sprintf("does not follow what is stored as part %d of scan %d: one of the two was exchanged", b.AfterParts-1, b.After))
@@ -170,7 +169,7 @@ func (r *replay) tear(ctx context.Context, f *fetched) error {
 	if r.now.digest.IsZero() {
 		return nil
 	}
-	return r.note(ctx, r.loss(f.part.Part, fmt.Sprintf("does not follow what is stored as part %d: one of the two was exchanged", f.part.Part-1)), nil)
+	return r.note(ctx, r.loss(f.Part.Part, fmt.Sprintf("does not follow what is stored as part %d: one of the two was exchanged", f.Part.Part-1)), nil)
 }
 
 // apply applies a batch and moves on in the scan.

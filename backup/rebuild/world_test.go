@@ -43,7 +43,7 @@ func (w *world) reopen(store s3store.Store) *repository.Repository {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "store")}
+	w := &world{t: t, dir: filepath.Join(quickDir(t), "store")}
 	var err error
 	w.store, err = s3store.Open(t.Context(), "file://"+w.dir, s3store.Options{})
 	must(t, err)
@@ -58,9 +58,21 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// quickDir is a directory for the test, in memory where there is a place for that: nothing here is about surviving a loss of
+// power, and hundreds of catalogs are made.
+func quickDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "bus3-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	return dir
+}
+
 func newCatalog(t *testing.T) *sqlite.Catalog {
 	t.Helper()
-	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "catalog.db"), sqlite.Options{})
+	cat, err := sqlite.Open(t.Context(), filepath.Join(quickDir(t), "catalog.db"), sqlite.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, cat.Close()) })
 	return cat
@@ -278,7 +290,7 @@ func must(t *testing.T, err error) {
 // fork is a copy of the world up to and without scan n, in which the scans from n on were written anew, with the same numbers.
 func (w *world) fork(n int64) *world {
 	w.t.Helper()
-	dir := filepath.Join(w.t.TempDir(), "store")
+	dir := filepath.Join(quickDir(w.t), "store")
 	must(w.t, os.CopyFS(dir, os.DirFS(w.dir)))
 	store, err := s3store.Open(w.t.Context(), "file://"+dir, s3store.Options{})
 	must(w.t, err)

@@ -45,4 +45,7 @@ type Catalog interface {
 	Users(ctx context.Context, chunks []catalog.ID, fn func(*catalog.Entry) error) error
 	Dangling(ctx context.Context, fn func(catalog.Dangling) error) error
 	MarkVerified(ctx context.Context, packs []catalog.ID, at int64) error
+
+	Mend(ctx context.Context, source catalog.ID) (ended int64, err error)
+	Settle(ctx context.Context, from, to catalog.RepositoryID) error
 }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// largeDirectory is how many entries the largest directory of the suite has: a real one has 200,000.
-const largeDirectory = 20000
+// largeDirectory is how many entries the largest directory of the suite has: several times what is kept in memory at once.
+const largeDirectory = 6000
 
 // fillDirectory applies a root with that many files, in several parts.
 func fillDirectory(s *Scanner, n int) catalog.Entry {
@@ -52,7 +52,7 @@ func testNestedQueries(t *testing.T, e Engine) {
 	s := Begin(t, cat, "host", "/")
 	root := fillDirectory(s, largeDirectory)
 	const at = largeDirectory / 2
-	const callers = 16
+	const callers = 10
 	inside, ctx := errgroup.WithContext(context.Background())
 	arrived := make(chan struct{}, callers)
 	proceed := make(chan struct{})
@@ -93,7 +93,7 @@ func testCallbackError(t *testing.T, e Engine) {
 	root := fillDirectory(s, largeDirectory)
 	stop := errors.New("enough")
 	for _, after := range []int{0, 1, largeDirectory / 2} {
-		for range 12 { // more often than there are connections
+		for range 6 { // more often than there are connections
 			n := 0
 			err := cat.List(ctx, 0, root.Ino, func(*catalog.Entry) error {
 				if n++; n > after {
@@ -116,7 +116,7 @@ func testCancelled(t *testing.T, e Engine) {
 	cat := e.New(t)(t, false)
 	s := Begin(t, cat, "host", "/")
 	root := fillDirectory(s, largeDirectory)
-	for range 12 {
+	for range 6 {
 		ctx, cancel := context.WithCancel(context.Background())
 		err := cat.List(ctx, 0, root.Ino, func(*catalog.Entry) error {
 			cancel()

@@ -54,6 +54,8 @@ func Run(t *testing.T, e Engine) {
 		{"packs are verified longest ago first", testVerified},
 		{"users of chunks", testUsers},
 		{"dangling references", testDangling},
+		{"lost closings are mended", testMend},
+		{"a filled catalog settles", testSettle},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, e) })
 	}

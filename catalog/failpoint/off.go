@@ -7,3 +7,6 @@ const Enabled = false
 
 // Hit does nothing.
 func Hit(string) {}
+
+// Small is false.
+func Small() bool { return false }

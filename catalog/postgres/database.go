@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/catalog/internal/relational"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -50,7 +51,7 @@ func (d *database) stream(ctx context.Context, q *relational.Query, text string,
 // Write implements relational.Engine.
 func (d *database) Write(ctx context.Context, do func(relational.Tx) error) error {
 	if d.readOnly {
-		return errors.New("the catalog is open for reading only")
+		return catalog.ErrReadOnly
 	}
 	t, err := d.pool.Begin(ctx)
 	if err != nil {

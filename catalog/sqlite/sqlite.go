@@ -60,6 +60,11 @@ func (c *Catalog) prepare(ctx context.Context, readOnly bool) error {
 	case err != nil && !fresh:
 		return err
 	}
+	if !fresh {
+		if err := c.inspect(ctx); err != nil {
+			return err
+		}
+	}
 	conn, err := c.db.connect(ctx, !readOnly)
 	if err != nil {
 		return err
@@ -81,17 +86,29 @@ func (c *Catalog) prepare(ctx context.Context, readOnly bool) error {
 	return nil
 }
 
-func migrate(ctx context.Context, conn *sqlite.Conn, migrations []string, readOnly bool) error {
-	app, err := pragma(conn, "application_id")
+// inspect refuses a database of another program before anything is done to it: even the journal mode is a change.
+func (c *Catalog) inspect(ctx context.Context) (err error) {
+	conn, err := c.db.connect(ctx, false)
 	if err != nil {
 		return err
 	}
-	version, err := pragma(conn, "user_version")
+	defer func() { err = errors.Join(explain(ctx, err), conn.Close()) }()
+	app, err := number(conn, "PRAGMA application_id")
+	if err != nil || app == schema.AppID {
+		return err
+	}
+	tables, err := number(conn, "SELECT count(*) FROM sqlite_master")
+	if err == nil && (tables != 0 || app != 0) {
+		err = errors.New("the file is a database of another program")
+	}
+	return err
+}
+
+func migrate(ctx context.Context, conn *sqlite.Conn, migrations []string, readOnly bool) error {
+	version, err := number(conn, "PRAGMA user_version")
 	switch {
 	case err != nil:
-		return err
-	case app != schema.AppID && (app != 0 || version != 0):
-		return errors.New("the file is a database of another program")
+		return explain(ctx, err)
 	case version > int64(len(migrations)):
 		return fmt.Errorf("%w (schema %d, this one knows %d)", catalog.ErrNewer, version, len(migrations))
 	case version == int64(len(migrations)):
@@ -101,13 +118,13 @@ func migrate(ctx context.Context, conn *sqlite.Conn, migrations []string, readOn
 	case readOnly:
 		return fmt.Errorf("its schema has version %d, this bus3 needs %d: run a command that writes first, such as `bus3 backup`", version, len(migrations))
 	}
-	return sqlitemigration.Migrate(ctx, conn, sqlitemigration.Schema{AppID: schema.AppID, Migrations: migrations})
+	return explain(ctx, sqlitemigration.Migrate(ctx, conn, sqlitemigration.Schema{AppID: schema.AppID, Migrations: migrations}))
 }
 
-// pragma reads a setting that is one integer.
-func pragma(conn *sqlite.Conn, name string) (int64, error) {
+// number is the one integer that a statement results in.
+func number(conn *sqlite.Conn, text string) (int64, error) {
 	v := int64(0)
-	err := sqlitex.ExecuteTransient(conn, "PRAGMA "+name, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
+	err := sqlitex.ExecuteTransient(conn, text, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
 		v = s.ColumnInt64(0)
 		return nil
 	}})

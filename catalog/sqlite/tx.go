@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/catalog/internal/relational"
 	"zombiezen.com/go/sqlite"
 )
@@ -18,7 +19,7 @@ type tx struct {
 // Write implements relational.Engine.
 func (d *database) Write(ctx context.Context, do func(relational.Tx) error) (err error) {
 	if d.readOnly {
-		return errors.New("the catalog is open for reading only")
+		return catalog.ErrReadOnly
 	}
 	var conn *sqlite.Conn
 	select {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/bus3/bus3/backup"
@@ -58,7 +59,7 @@ func (v *backupView) start() {
 		v.quit, v.done = make(chan struct{}), make(chan struct{})
 		go v.statusLines()
 	case v.a.interactive && !v.a.Quiet:
-		v.drawn = show.Start(v.a.err, "Backing up "+show.Name(v.root), v.now)
+		v.drawn = show.Start(v.a.err, "Backing up "+show.Name(filepath.Base(v.root)), v.now)
 	}
 }
 

@@ -20,8 +20,9 @@ const (
 )
 
 // attributes gives an open file or directory its owner, extended attributes, mode and times, in this order: a change of
-// owner clears capabilities and setuid, an ACL changes the mode, and everything changes the times.
-func (r *run) attributes(ctx context.Context, fd int, e *catalog.Entry, inherits bool) error {
+// owner clears capabilities and setuid, an ACL changes the mode, and everything changes the times. strip removes ACLs that
+// it may have from elsewhere.
+func (r *run) attributes(ctx context.Context, fd int, e *catalog.Entry, strip bool) error {
 	mode := e.Mode
 	if err := unix.Fchown(fd, int(e.UID), int(e.GID)); err != nil {
 		if !denies(err) {
@@ -30,7 +31,7 @@ func (r *run) attributes(ctx context.Context, fd int, e *catalog.Entry, inherits
 		r.deny("owner")
 		mode &^= setIDs // they would give the rights of another user
 	}
-	if inherits {
+	if strip {
 		_ = unix.Fremovexattr(fd, accessACL) // it may have none
 		if e.Kind == catalog.Directory {
 			_ = unix.Fremovexattr(fd, defaultACL)

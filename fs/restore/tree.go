@@ -153,18 +153,31 @@ func (r *run) done(ctx context.Context, d *dir) {
 
 // finishDir gives a directory its attributes.
 func (r *run) finishDir(ctx context.Context, d *dir) {
-	h, err := r.handles.open(d)
+	fd, err := r.reopen(d)
 	if err == nil {
-		defer h.close()
-		var fd int
-		if fd, err = unix.Openat(h.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
-			err = r.attributes(ctx, fd, d.entry, d.inherits)
-			_ = unix.Close(fd) // nothing was written through it
-		}
+		err = r.attributes(ctx, fd, d.entry, !d.fresh)
+		_ = unix.Close(fd) // nothing was written through it
 	}
 	if err != nil {
 		r.problem(d.path(), err)
 		return
 	}
 	r.progress.Dirs.Add(1)
+}
+
+// reopen opens a directory for its attributes to be set.
+func (r *run) reopen(d *dir) (fd int, err error) {
+	at, name := d, "."
+	if d.parent != nil {
+		at, name = d.parent, d.name // "." could be looked up only by who may search the directory
+	}
+	h, err := r.handles.open(at)
+	if err != nil {
+		return -1, err
+	}
+	defer h.close()
+	if fd, err = unix.Openat(h.fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err != nil {
+		return -1, fmt.Errorf("open: %w", err)
+	}
+	return fd, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/bus3/bus3/catalog"
 	"golang.org/x/sys/unix"
@@ -135,16 +136,34 @@ func (w *walker) makeDir(d *dir) error {
 		}
 		return nil
 	case errors.Is(err, unix.EEXIST) && isDir(h.fd, d.name):
-		fd, err := unix.Openat(h.fd, d.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("open: %w", err)
-		}
-		d.inherits = hasDefaultACL(fd)
-		return unix.Close(fd)
+		return enter(h.fd, d)
 	case errors.Is(err, unix.EEXIST):
 		return errors.New("there is something else that is no directory")
 	}
 	return fmt.Errorf("make directory: %w", err)
+}
+
+// enter takes a directory that was there. If it is the user's own, and he may not read it or write to it, he may until it
+// gets its attributes.
+func enter(at int, d *dir) error {
+	handle, err := unix.Openat(at, d.name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(handle, &st); err == nil && st.Mode&0o700 != 0o700 && int(st.Uid) == os.Geteuid() && st.Uid != 0 {
+		err = unix.Chmod(proc(handle), st.Mode&0o7777|0o700)
+	}
+	_ = unix.Close(handle) // nothing was written through it
+	if err != nil {
+		return fmt.Errorf("get into: %w", err)
+	}
+	fd, err := unix.Openat(at, d.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	d.inherits = hasDefaultACL(fd)
+	return unix.Close(fd)
 }
 
 func isDir(at int, name string) bool {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/bus3/bus3/catalog"
+	"github.com/bus3/bus3/catalog/failpoint"
 	"github.com/bus3/bus3/catalog/journal"
 	"github.com/bus3/bus3/s3store"
 	"github.com/bus3/bus3/s3store/seal"
@@ -73,12 +74,14 @@ func (r *Repository) PutPart(ctx context.Context, b *catalog.Batch, previous cat
 	if err != nil {
 		return 0, fmt.Errorf("write %s: %w", key, err)
 	}
+	failpoint.Hit("journal.sealed")
 	switch err := r.store.PutNew(ctx, key, object); {
 	case errors.Is(err, s3store.ErrExists):
 		return 0, fmt.Errorf("write %s: %w", key, ErrTaken)
 	case err != nil:
 		return 0, fmt.Errorf("write %s: %w", key, err)
 	}
+	failpoint.Hit("journal.stored")
 	b.Digest = sha256.Sum256(object)
 	return int64(len(object)), nil
 }

@@ -37,13 +37,13 @@ func run(ctx context.Context, program string, s3 bool) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &demo{ctx: ctx, program: program, dir: dir}
+	d := &demo{program: program, dir: dir}
 	defer func() { err = errors.Join(err, d.clear()) }()
 	d.environment()
 	if s3 {
-		if err := d.startServers(); err != nil {
+		if err := d.startServers(ctx); err != nil {
 			return err
 		}
 	}
-	return d.play()
+	return d.play(ctx)
 }

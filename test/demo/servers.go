@@ -12,7 +12,7 @@ import (
 )
 
 // startServers starts PostgreSQL and an S3 server, and makes a repository there.
-func (d *demo) startServers() error {
+func (d *demo) startServers(ctx context.Context) error {
 	fmt.Println("# Starting a private PostgreSQL and a private S3 server (versitygw; it is built first, if need be)")
 	pg, err := pgtest.StartPrivate()
 	if err != nil {
@@ -24,27 +24,27 @@ func (d *demo) startServers() error {
 		return err
 	}
 	d.cleanups = append(d.cleanups, func() error { return os.RemoveAll(dir) })
-	s3, err := versity.Start(d.ctx, dir)
+	s3, err := versity.Start(ctx, dir)
 	if err != nil {
 		return err
 	}
 	d.cleanups = append(d.cleanups, func() error { s3.Close(); return nil })
-	if err := s3.MakeBucket(d.ctx, "backups"); err != nil {
+	if err := s3.MakeBucket(ctx, "backups"); err != nil {
 		return err
 	}
-	database, err := d.database(pg)
+	database, err := d.database(ctx, pg)
 	if err != nil {
 		return err
 	}
 	d.env = append(d.env, s3.Admin.Env()...)
 	d.env = append(d.env, "BUS3_STORE="+s3.URL("backups"), "BUS3_CATALOG="+database)
 	fmt.Printf("$ export BUS3_STORE='%s'\n$ export BUS3_CATALOG='%s'\n", s3.URL("backups"), database)
-	return d.bus3("init")
+	return d.bus3(ctx, "init")
 }
 
 // database makes a database as tests do.
-func (d *demo) database(pg *pgtest.Server) (url string, err error) {
-	t := &standIn{ctx: d.ctx}
+func (d *demo) database(ctx context.Context, pg *pgtest.Server) (url string, err error) {
+	t := &standIn{ctx: ctx}
 	defer func() {
 		if recover() != nil { // only standIn panics
 			err = t.err

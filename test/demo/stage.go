@@ -14,7 +14,6 @@ import (
 
 // demo is the stage.
 type demo struct {
-	ctx      context.Context
 	program  string
 	dir      string
 	env      []string
@@ -37,19 +36,19 @@ func (d *demo) environment() {
 }
 
 // bus3 shows and runs a bus3 command.
-func (d *demo) bus3(args ...string) error {
+func (d *demo) bus3(ctx context.Context, args ...string) error {
 	fmt.Println("$ bus3 " + strings.Join(args, " "))
-	return d.run(d.program, args...)
+	return d.run(ctx, d.program, args...)
 }
 
 // sh shows and runs a command line.
-func (d *demo) sh(line string) error {
+func (d *demo) sh(ctx context.Context, line string) error {
 	fmt.Println("$ " + line)
-	return d.run("sh", "-c", line)
+	return d.run(ctx, "sh", "-c", line)
 }
 
-func (d *demo) run(name string, args ...string) error {
-	cmd := exec.CommandContext(d.ctx, name, args...)
+func (d *demo) run(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env, cmd.Dir = d.env, d.dir
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
@@ -59,18 +58,18 @@ func (d *demo) run(name string, args ...string) error {
 }
 
 // quietly runs a command that is no part of the show.
-func (d *demo) quietly(name string, args ...string) error {
-	if out, err := exec.CommandContext(d.ctx, name, args...).CombinedOutput(); err != nil {
+func (d *demo) quietly(ctx context.Context, name string, args ...string) error {
+	if out, err := exec.CommandContext(ctx, name, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", name, err, out)
 	}
 	return nil
 }
 
 // same shows and runs a comparison of two directories by rsync, and fails if it finds a difference.
-func (d *demo) same(a, b string) error {
+func (d *demo) same(ctx context.Context, a, b string) error {
 	args := []string{"-naHAXS", "--checksum", "--delete", "-i", d.path(a) + "/", d.path(b) + "/"}
 	fmt.Println("$ rsync " + strings.Join(args, " "))
-	cmd := exec.CommandContext(d.ctx, "rsync", args...)
+	cmd := exec.CommandContext(ctx, "rsync", args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || len(bytes.TrimSpace(out)) > 0 {
 		fmt.Printf("%s", out)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/bus3/bus3/catalog"
+	"github.com/bus3/bus3/catalog/failpoint"
 )
 
 var (
@@ -86,12 +87,16 @@ func proceed(ctx context.Context, tx Tx, b *catalog.Batch) error {
 			return catalog.Invalidf("entry %s is of source %s, the scan of %s", e.ID, e.Source, h.source)
 		}
 	}
+	failpoint.Hit("apply.begun")
 	if err := insertAll(ctx, tx, b); err != nil {
 		return err
 	}
+	failpoint.Hit("apply.inserted")
 	if err := closeAll(ctx, tx, h.source, b.Closed); err != nil {
 		return err
 	}
+	failpoint.Hit("apply.closed")
+	defer failpoint.Hit("apply.before-commit")
 	return advance(ctx, tx, b)
 }
 
@@ -134,6 +139,7 @@ func insertAll(ctx context.Context, tx Tx, b *catalog.Batch) error {
 		if err := tx.Insert(ctx, in.table, in.n, in.row); err != nil {
 			return fmt.Errorf("insert %d rows into table %s: %w", in.n, in.table.Name, err)
 		}
+		failpoint.Hit("apply.table")
 	}
 	return nil
 }

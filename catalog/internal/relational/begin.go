@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/bus3/bus3/catalog"
+	"github.com/bus3/bus3/catalog/failpoint"
 )
 
 // begin applies the first part of a scan. Scans of a source are a chain: each says which one it follows, and how much
@@ -27,6 +28,7 @@ func begin(ctx context.Context, tx Tx, b *catalog.Batch) error {
 	} else if _, err := tx.Exec(ctx, `INSERT INTO source (id, host, root) VALUES ($1, $2, $3)`, int64(src.ID), []byte(src.Host), []byte(src.Root)); err != nil {
 		return err
 	}
+	defer failpoint.Hit("begin.before-commit")
 	n, err := tx.Exec(ctx, `INSERT INTO scan (number, source, started, finished, state, tags, program, parts, digest) `+
 		`VALUES ($1, $2, $3, 0, $4, $5, $6, 1, $7) ON CONFLICT (number) DO NOTHING`,
 		b.Scan, int64(src.ID), b.Begin.Started, int64(catalog.Incomplete), encodeTags(b.Begin.Tags), []byte(b.Begin.Program), b.Digest[:])

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -28,6 +29,10 @@ func (TTY) Ask(ctx context.Context, prompt string) ([]byte, error) {
 	if err != nil {
 		return nil, ErrNoTerminal
 	}
+	defer func() { _ = term.Restore(fd, state) }()
+	if err := silence(fd); err != nil { // before the prompt: people type ahead
+		return nil, fmt.Errorf("ask for the passphrase: %w", err)
+	}
 	if _, err := fmt.Fprint(tty, prompt); err != nil {
 		return nil, fmt.Errorf("ask for the passphrase: %w", err)
 	}
@@ -49,8 +54,17 @@ func (TTY) Ask(ctx context.Context, prompt string) ([]byte, error) {
 		return a.line, nil
 	case <-ctx.Done():
 		// The reader stays behind; the process is about to end.
-		_ = term.Restore(fd, state)
 		_, _ = fmt.Fprintln(tty)
 		return nil, ctx.Err()
 	}
+}
+
+// silence keeps the terminal from showing what is typed.
+func silence(fd int) error {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return err
+	}
+	t.Lflag &^= unix.ECHO
+	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }

@@ -34,10 +34,10 @@ const interval = 200 * time.Millisecond
 func Start(w io.Writer, title string, now func() Now) *Progress {
 	p := &Progress{w: w, title: title, stop: make(chan struct{}), done: make(chan struct{})}
 	p.bar = progressbar.NewOptions64(-1,
-		progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
+		progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(true), progressbar.OptionShowCount(), progressbar.OptionUseIECUnits(true),
 		progressbar.OptionSetDescription(title), progressbar.OptionSetPredictTime(true), progressbar.OptionShowTotalBytes(true),
 		progressbar.OptionSetWidth(20), progressbar.OptionThrottle(interval/2), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSpinnerType(14), progressbar.OptionSetElapsedTime(true))
+		progressbar.OptionSpinnerType(14), progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionSetElapsedTime(true))
 	go p.run(now)
 	return p
 }
