@@ -30,8 +30,8 @@ func mayImport() map[string][]string {
 		"backup/source":  {"catalog"},
 		"backup/cut":     {"catalog", "backup/source", "s3store/seal"},
 		"backup":         {"catalog", "catalog/failpoint", "backup/source", "backup/cut", "s3store", "s3store/seal", "s3store/pack", "s3store/repository"},
-		"backup/rebuild": {"catalog", "catalog/journal", "s3store", "s3store/seal", "s3store/pack", "s3store/repository"},
-		"backup/check":   {"catalog", "catalog/journal", "s3store", "s3store/seal", "s3store/pack", "s3store/repository"},
+		"backup/rebuild": {"backup/internal/...", "catalog", "catalog/journal", "s3store", "s3store/seal", "s3store/pack", "s3store/repository"},
+		"backup/check":   {"backup/internal/...", "catalog", "catalog/journal", "s3store", "s3store/seal", "s3store/pack", "s3store/repository"},
 
 		"cache":      {"catalog", "s3store/seal", "s3store/pack"},
 		"fs":         {"catalog", "cache"},

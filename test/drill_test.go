@@ -73,13 +73,13 @@ func TestACatalogFromAnOldDumpCatchesUp(t *testing.T) {
 		now := r.catalog()
 		store := r.open(filepath.Join(r.home, ".config", "bus3", "key.txt"))
 		agree(t, "a rebuild", now, store.rebuilt(t))
-		r.keeps("after the backup on the old dump", recent)
+		now.keeps(t, "after the backup on the old dump", recent)
 		for i, scan := range now.Scans {
 			if scan.Number != int64(i) || len(now.Scans) != 8 {
 				t.Errorf("of %d scans, number %d comes at %d", len(now.Scans), scan.Number, i)
 			}
 		}
-		r.checks(stored(t, r.objects))
+		r.checks(now, stored(t, r.objects))
 		// Another source, whose own scans the old dump did not know either.
 		restore()
 		if s := r.backup("--host", "far", other); s.Scan != 8 || s.DataAdded != 0 {

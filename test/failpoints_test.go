@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bus3/bus3/catalog/failpoint"
 )
@@ -67,28 +68,28 @@ func (r *rig) dies(point string, args ...string) {
 
 // halted is a bus3 that waits at a fail point.
 type halted struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	file string
-	out  bytes.Buffer
-	errs bytes.Buffer
+	t     *testing.T
+	cmd   *exec.Cmd
+	file  string // there while it waits
+	ended chan struct{}
+	out   bytes.Buffer
+	errs  bytes.Buffer
 }
 
 // halts starts bus3 and returns when it waits at the point.
 func (r *rig) halts(point string, args ...string) *halted {
 	r.t.Helper()
-	h := &halted{t: r.t, file: filepath.Join(r.t.TempDir(), "here")}
+	h := &halted{t: r.t, ended: make(chan struct{}), file: filepath.Join(r.t.TempDir(), "here")}
 	h.cmd = r.at(point + ":pause=" + h.file).command(args...)
 	h.cmd.Stdout, h.cmd.Stderr = &h.out, &h.errs
 	if err := h.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	go func() { _ = h.cmd.Wait(); close(ended) }() // ends tells
-	r.t.Cleanup(func() { _ = h.cmd.Process.Kill(); <-ended })
+	go func() { _ = h.cmd.Wait(); close(h.ended) }() // ProcessState tells how
+	r.t.Cleanup(func() { _ = h.cmd.Process.Kill(); <-h.ended })
 	until(r.t, "bus3 waits at "+point, func() bool {
 		select {
-		case <-ended:
+		case <-h.ended:
 			r.t.Fatalf("bus3 %q ended before %s: %v\n%s%s", args, point, h.cmd.ProcessState, &h.out, &h.errs)
 		default:
 		}
@@ -96,4 +97,18 @@ func (r *rig) halts(point string, args ...string) *halted {
 		return err == nil
 	})
 	return h
+}
+
+// goesOn lets bus3 go on, and returns what it said and its exit code when it has ended.
+func (h *halted) goesOn() (stdout, stderr string, code int) {
+	h.t.Helper()
+	if err := os.Remove(h.file); err != nil {
+		h.t.Fatal(err)
+	}
+	select {
+	case <-h.ended:
+	case <-time.After(2 * patience):
+		h.t.Fatal("bus3 does not end")
+	}
+	return h.out.String(), h.errs.String(), h.cmd.ProcessState.ExitCode()
 }

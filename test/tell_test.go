@@ -84,34 +84,23 @@ func (a *teller) scan(scan int64) {
 		a.line(scan, "no root")
 		return
 	}
-	a.entry(scan, "", &root)
+	refers := map[catalog.ID]string{}
+	a.entry(scan, "", &root, refers)
+	a.references(scan, refers)
 }
 
 func (a *teller) line(scan int64, format string, args ...any) {
 	a.all.Trees[scan] = append(a.all.Trees[scan], fmt.Sprintf(format, args...))
 }
 
-// entry tells of an entry and of all below it.
-func (a *teller) entry(scan int64, path string, e *catalog.Entry) {
+// entry tells of an entry and of all below it, and takes down what they refer to.
+func (a *teller) entry(scan int64, path string, e *catalog.Entry, refers map[catalog.ID]string) {
 	ctx := a.t.Context()
 	a.all.Ends[scan] = append(a.all.Ends[scan], fmt.Sprintf("%q until %d", path, e.Last))
 	shown := *e
 	shown.Last = 0
 	a.line(scan, "%q %+v", path, shown)
-	for _, id := range []catalog.ID{e.Owner, e.Xattrs} {
-		if id != 0 {
-			a.must(a.Values(ctx, []catalog.ID{id}, func(v *catalog.Value) error {
-				a.line(scan, "%q value %x", path, v.Bytes)
-				return nil
-			}))
-		}
-	}
-	if e.Chunk != 0 {
-		a.must(a.ChunkPlaces(ctx, []catalog.ID{e.Chunk}, func(p *catalog.Place) error {
-			a.line(scan, "%q at %+v", path, *p)
-			return nil
-		}))
-	}
+	refers[e.Owner], refers[e.Xattrs], refers[e.Chunk] = "value", "value", "chunk"
 	if e.Content != 0 {
 		a.must(a.Pieces(ctx, e.Content, 0, 1<<20, func(p *catalog.PlacedPiece) error {
 			a.line(scan, "%q piece %+v", path, *p)
@@ -127,8 +116,32 @@ func (a *teller) entry(scan int64, path string, e *catalog.Entry) {
 		return nil
 	}))
 	for i := range below {
-		a.entry(scan, path+"/"+below[i].Name, &below[i])
+		a.entry(scan, path+"/"+below[i].Name, &below[i], refers)
 	}
+}
+
+// references tells what entries refer to.
+func (a *teller) references(scan int64, refers map[catalog.ID]string) {
+	var lines []string
+	ids := map[string][]catalog.ID{}
+	for id, kind := range refers {
+		if id != 0 {
+			ids[kind] = append(ids[kind], id)
+		}
+	}
+	a.must(a.Values(a.t.Context(), ids["value"], func(v *catalog.Value) error {
+		lines = append(lines, fmt.Sprintf("value %s: %x", v.ID, v.Bytes))
+		return nil
+	}))
+	a.must(a.ChunkPlaces(a.t.Context(), ids["chunk"], func(p *catalog.Place) error {
+		lines = append(lines, fmt.Sprintf("chunk %+v", *p))
+		return nil
+	}))
+	if len(lines) != len(ids["value"])+len(ids["chunk"]) {
+		a.all.Wrong = append(a.all.Wrong, fmt.Sprintf("scan %d refers to %d values and %d chunks, and %d are there", scan, len(ids["value"]), len(ids["chunk"]), len(lines)))
+	}
+	slices.Sort(lines)
+	a.all.Trees[scan] = append(a.all.Trees[scan], lines...)
 }
 
 func (a *teller) packs() {

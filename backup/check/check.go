@@ -6,7 +6,9 @@
 // needed by nobody is garbage: named and counted, and no fault.
 //
 // It reads everything and changes nothing, except that the catalog remembers when a pack was verified. It can run
-// beside backups: what they write meanwhile is not judged.
+// beside backups: what they write meanwhile is not judged. That rests on the order of durability (pack, journal, catalog) and on
+// looking in the reverse order: what the catalog had when the check began must be in the journal and in the store, which
+// are listed later; and what was found there and not in the catalog is looked up once more before it is called garbage.
 package check
 
 import (
@@ -28,6 +30,7 @@ type Catalog interface {
 	EachPack(ctx context.Context, fn func(p *catalog.Pack, verified int64) error) error
 	EachPlace(ctx context.Context, pack catalog.ID, fn func(*catalog.Place) error) error
 	Users(ctx context.Context, chunks []catalog.ID, fn func(*catalog.Entry) error) error
+	Entry(ctx context.Context, id catalog.ID) (catalog.Entry, error)
 	Directory(ctx context.Context, scan int64, ino catalog.ID) (catalog.Entry, error)
 	Dangling(ctx context.Context, fn func(catalog.Dangling) error) error
 	MarkVerified(ctx context.Context, packs []catalog.ID, at int64) error
@@ -39,6 +42,7 @@ type Repository interface {
 	Keys() *seal.Keys
 	Parts(ctx context.Context, fromScan int64, fn func(repository.Part) error) error
 	GetPartAny(ctx context.Context, scan, part int64) (*catalog.Batch, catalog.Hash, error)
+	ListKeys(ctx context.Context) ([]repository.Key, error)
 }
 
 // Store is what a check needs of a store.
@@ -80,40 +84,42 @@ const (
 	JournalDamaged Kind = "journal-damaged"
 	JournalChain   Kind = "journal-chain" // exchanged, or replaced by another version
 	JournalAhead   Kind = "journal-ahead" // newer than the catalog
+	JournalIgnored Kind = "journal-ignored"
+	Unfinished     Kind = "unfinished" // a backup without an end
 	PackMissing    Kind = "pack-missing"
 	PackSize       Kind = "pack-size"
 	PackDamaged    Kind = "pack-damaged"
+	KeyDamaged     Kind = "key-damaged"
+	MarkerMissing  Kind = "marker-missing"
 	Dangles        Kind = "dangling"
 	Unused         Kind = "unused"  // a pack that no part names
 	Foreign        Kind = "foreign" // no object of bus3
-	LostEarlier    Kind = "lost-earlier"
 )
 
 // Finding is one thing that a check has to say.
 type Finding struct {
-	Severity Severity `json:"severity"`
-	Kind     Kind     `json:"kind"`
-	Key      string   `json:"key,omitempty"` // of the object
-	Scan     int64    `json:"scan"`          // that wrote it, or -1
-	Message  string   `json:"message"`
-	Bytes    int64    `json:"bytes,omitempty"` // of the object
+	Severity Severity
+	Kind     Kind
+	Key      string // of the object, if it is about one
+	Scan     int64  // that wrote it, or -1
+	Message  string
+	Bytes    int64 // of the object
 	// Files is how many versions of files the fault touches, Paths the first of them.
-	Files int64  `json:"files,omitempty"`
-	Paths []Path `json:"paths,omitempty"`
+	Files int64
+	Paths []Path
 }
 
-// Path is a file that a fault touches, in the scans from First to Last (-1: to the newest).
+// Path is a file that a fault touches, in the scans from First to Last (-1: to the newest). Host and Path are bytes.
 type Path struct {
-	Host  string `json:"host"`
-	Path  string `json:"path"`
-	First int64  `json:"first"`
-	Last  int64  `json:"last"`
+	Host, Path  string
+	First, Last int64
 }
 
 // Report is what a check found.
 type Report struct {
 	Scans          int64
 	JournalObjects int64
+	Behind         int64 // journal objects that the catalog lacks
 	Packs          int64 // known to the catalog
 	PackBytes      int64
 	PacksRead      int64
@@ -127,19 +133,26 @@ type Report struct {
 
 // checker is one run.
 type checker struct {
-	cat    Catalog
-	store  Store
-	repo   Repository
-	o      Options
-	report Report
-	scans  map[int64]catalog.Scan // as they were when the check began
+	cat     Catalog
+	store   Store
+	repo    Repository
+	o       Options
+	report  Report
+	scans   map[int64]catalog.Scan // as they were when the check began
+	highest int64                  // number of a scan, in the catalog or in the journal
+	packs   []row                  // as they were when the check began, by key
+	ahead   map[int64]*ahead       // scans of which the journal had more than the catalog
+	broken  map[catalog.PackID]bool
 }
 
 // Run checks. The error is about the check itself (store or catalog out of reach, interrupted): findings are in the
 // report, and go to Options.Found.
 func Run(ctx context.Context, cat Catalog, store Store, repo Repository, o Options) (*Report, error) {
 	started := time.Now()
-	c := &checker{cat: cat, store: store, repo: repo, o: o, scans: map[int64]catalog.Scan{}}
+	c := &checker{
+		cat: cat, store: store, repo: repo, o: o, highest: -1,
+		scans: map[int64]catalog.Scan{}, ahead: map[int64]*ahead{}, broken: map[catalog.PackID]bool{},
+	}
 	err := c.run(ctx)
 	c.report.Duration = time.Since(started)
 	return &c.report, err
@@ -155,13 +168,14 @@ func (c *checker) run(ctx context.Context) error {
 	}
 	err = c.cat.Scans(ctx, func(s *catalog.Scan) error {
 		c.scans[s.Number] = *s
+		c.highest = max(c.highest, s.Number)
 		c.report.Scans++
 		return nil
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("read the catalog's scans: %w", err)
 	}
-	for _, step := range []func(context.Context) error{c.journal, c.objects, c.dangling, c.data} {
+	for _, step := range []func(context.Context) error{c.knownPacks, c.journal, c.objects, c.keys, c.dangling, c.data} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -184,9 +198,19 @@ func (c *checker) found(f Finding) {
 	}
 }
 
-func (c *checker) dangling(ctx context.Context) error {
-	return c.cat.Dangling(ctx, func(d catalog.Dangling) error {
-		c.found(Finding{Severity: Fault, Kind: Dangles, Scan: d.From.Scan(), Message: d.String()})
-		return nil
-	})
+// keys sees to it that everything that opens the repository does.
+func (c *checker) keys(ctx context.Context) error {
+	all, err := c.repo.ListKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("check the keys: %w", err)
+	}
+	for i := range all {
+		if k := &all[i]; k.Damage != nil {
+			c.found(Finding{
+				Severity: Fault, Kind: KeyDamaged, Key: repository.KeysPrefix + k.Name, Scan: -1,
+				Message: fmt.Sprintf("%v; whoever has only that key cannot open the repository: remove it and add it anew (bus3 key)", k.Damage),
+			})
+		}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,48 +14,47 @@ import (
 	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/s3store"
 	"github.com/bus3/bus3/s3store/pack"
-	"github.com/bus3/bus3/s3store/seal"
 )
 
 // readers is how many packs are read and verified at a time: one is fetched while the other is opened. Each holds a
 // pack (32 MiB as a rule) in memory.
 const readers = 2
 
-// due is a pack to be read.
-type due struct {
-	pack     catalog.Pack
-	verified int64 // ns since 1970, 0 never
-}
-
 // data reads packs and verifies what is in them.
 func (c *checker) data(ctx context.Context) error {
 	if !c.o.ReadData {
 		return nil
 	}
-	packs, total, err := c.duePacks(ctx)
-	if err != nil {
-		return err
-	}
-	results := make(chan *verdict)
+	due, total := c.due()
+	queue, results := make(chan []row), make(chan *verdict)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		defer close(results)
-		var workers errgroup.Group
-		workers.SetLimit(readers)
-		for i := range packs {
-			workers.Go(func() error {
-				v := c.verify(ctx, packs[i].pack)
+		defer close(queue)
+		for _, rows := range due {
+			select {
+			case queue <- rows:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	var workers errgroup.Group
+	for range readers {
+		workers.Go(func() error {
+			var r reader
+			for rows := range queue {
 				select {
-				case results <- v:
-					return v.err
+				case results <- c.verify(ctx, &r, rows):
 				case <-ctx.Done():
 					return ctx.Err()
 				}
-			})
-			if ctx.Err() != nil {
-				break
 			}
-		}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		defer close(results)
 		return workers.Wait()
 	})
 	group.Go(func() error {
@@ -68,18 +68,16 @@ func (c *checker) data(ctx context.Context) error {
 	return group.Wait()
 }
 
-// duePacks are the packs to be read, those first that were not verified for the longest time.
-func (c *checker) duePacks(ctx context.Context) (packs []due, bytes int64, err error) {
+// due are the packs to be read, those first that were not verified for the longest time. What the listing has shown to be
+// broken is not read.
+func (c *checker) due() (packs [][]row, total int64) {
 	var all int64
-	err = c.cat.EachPack(ctx, func(p *catalog.Pack, verified int64) error {
-		packs = append(packs, due{*p, verified})
-		all += p.Size
-		return nil
-	})
-	if err != nil {
-		return nil, 0, err
+	for rows := range c.byKey() {
+		if all += rows[0].size; !c.broken[rows[0].key] {
+			packs = append(packs, rows)
+		}
 	}
-	slices.SortStableFunc(packs, func(a, b due) int { return int(min(1, max(-1, a.verified-b.verified))) })
+	slices.SortStableFunc(packs, func(a, b []row) int { return cmp.Compare(oldest(a), oldest(b)) })
 	limit := all
 	if c.o.Fraction > 0 {
 		limit = min(limit, int64(float64(all)*c.o.Fraction))
@@ -87,21 +85,34 @@ func (c *checker) duePacks(ctx context.Context) (packs []due, bytes int64, err e
 	if c.o.Bytes > 0 {
 		limit = min(limit, c.o.Bytes)
 	}
+	limit = max(limit, 1) // a part, however small, is at least one pack
 	for i := range packs {
-		if bytes >= limit {
-			return packs[:i], bytes, nil
+		if total >= limit {
+			return packs[:i], total
 		}
-		bytes += packs[i].pack.Size
+		total += packs[i][0].size
 	}
-	return packs, bytes, nil
+	return packs, total
 }
+
+// oldest is when the rows of a pack were verified, the one that was not for the longest time.
+func oldest(rows []row) int64 {
+	at := rows[0].verified
+	for _, r := range rows {
+		at = min(at, r.verified)
+	}
+	return at
+}
+
+// reader is what one worker keeps from pack to pack.
+type reader struct{ body, plain []byte }
 
 // verdict is what verifying a pack brought to light.
 type verdict struct {
-	pack   catalog.Pack
+	rows   []row
 	bad    []catalog.ID // chunks that cannot be read as they were
 	reason string       // why, of the first fault; "" if there is none
-	gone   bool         // the object is missing, which the listing has reported
+	gone   bool         // the object is missing
 	err    error        // of the check itself
 }
 
@@ -113,119 +124,55 @@ func (v *verdict) fail(reason string, chunks ...catalog.ID) {
 }
 
 // verify reads a pack whole, and opens all that the catalog and its own directory say is in it.
-func (c *checker) verify(ctx context.Context, p catalog.Pack) *verdict {
-	v := &verdict{pack: p}
-	body := make([]byte, p.Size)
-	_, err := c.store.GetRange(ctx, pack.Key(p.Key), 0, body)
+func (c *checker) verify(ctx context.Context, r *reader, rows []row) *verdict {
+	v := &verdict{rows: rows}
+	key, size := rows[0].key, rows[0].size
+	if int64(cap(r.body)) < size {
+		r.body = make([]byte, size)
+	}
+	body := r.body[:size]
+	n, err := c.store.GetRange(ctx, pack.Key(key), 0, body)
 	switch {
 	case errors.Is(err, s3store.ErrNotExist):
 		v.gone = true
+		v.bad, v.err = c.chunks(ctx, rows)
 		return v
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		v.fail("is shorter than it should be")
+		body = body[:n]
+		v.fail(fmt.Sprintf("ends after %d of %d bytes", n, size))
 	case err != nil:
-		v.err = err
+		v.err = fmt.Errorf("read pack %s: %w", key, err)
 		return v
 	}
-	segments := map[catalog.ID]*segment{}
-	v.err = c.cat.EachPlace(ctx, p.ID, func(place *catalog.Place) error {
-		s := segments[place.Segment.ID]
-		if s == nil {
-			s = &segment{row: place.Segment}
-			segments[place.Segment.ID] = s
-		}
-		s.chunks = append(s.chunks, catalog.Chunk{ID: place.Chunk, Hash: place.Hash, Segment: place.Segment.ID, Offset: place.Offset, Length: place.Length})
-		return nil
-	})
-	if v.err != nil {
-		return v
-	}
-	box := pack.SegmentBox(c.repo.Keys(), p.Key)
-	var plain []byte
-	for _, s := range segments {
-		if ctx.Err() != nil {
-			v.err = ctx.Err()
-			return v
-		}
-		plain = s.verify(c.repo.Keys(), box, body, plain[:0], v)
-	}
-	c.verifyDirectory(v, body, segments)
+	v.err = c.contents(ctx, r, v, body)
 	return v
-}
-
-// segment is a segment of a pack with the chunks that the catalog has in it.
-type segment struct {
-	row    catalog.Segment
-	chunks []catalog.Chunk
-}
-
-func (s *segment) verify(keys *seal.Keys, box *seal.Box, body, plain []byte, v *verdict) []byte {
-	all := make([]catalog.ID, len(s.chunks))
-	for i := range s.chunks {
-		all[i] = s.chunks[i].ID
-	}
-	r := &s.row
-	if r.Offset < 0 || r.Offset+int64(r.Stored) > int64(len(body)) {
-		v.fail(fmt.Sprintf("has no segment %d: it is too short", r.Number), all...)
-		return plain
-	}
-	plain, err := pack.OpenSegment(plain, box, r.Number, body[r.Offset:r.Offset+int64(r.Stored)], r.Length)
-	if err != nil {
-		v.fail(fmt.Sprintf("is damaged in segment %d", r.Number), all...)
-		return plain
-	}
-	for i := range s.chunks {
-		h := &s.chunks[i]
-		if uint64(h.Offset)+uint64(h.Length) > uint64(len(plain)) || keys.HashChunk(plain[h.Offset:h.Offset+h.Length]) != h.Hash {
-			v.fail(fmt.Sprintf("holds other bytes than it should for chunk %s", h.ID), h.ID)
-		}
-	}
-	return plain
-}
-
-// verifyDirectory holds the pack's own directory to the catalog's rows. It is needed only where the journal is lost, so that
-// damage in it touches no file.
-func (c *checker) verifyDirectory(v *verdict, body []byte, segments map[catalog.ID]*segment) {
-	dir, err := pack.ReadDirectory(c.repo.Keys(), v.pack.Key, int64(len(body)), func(off int64, dst []byte) error {
-		copy(dst, body[off:])
-		return nil
-	})
-	if err != nil {
-		v.fail("has a damaged directory, which a rebuild needs where journal objects are lost; its data are not touched")
-		return
-	}
-	for i := range dir.Segments {
-		d := dir.Segments[i]
-		if s := segments[d.ID]; s != nil && v.pack.ID == dir.Pack.ID {
-			if d.Pack = s.row.Pack; d != s.row {
-				v.fail(fmt.Sprintf("and the catalog differ about segment %d", d.Number))
-			}
-		}
-	}
-	if !pack.HasHeader(body) {
-		v.fail("has a damaged header; its data are not touched")
-	}
 }
 
 // judge reports what was found of a pack, and has the catalog remember those that are sound.
 func (c *checker) judge(ctx context.Context, v *verdict, total int64) error {
-	if v.err != nil {
+	switch {
+	case v.err != nil:
 		return v.err
-	}
-	if v.gone {
+	case v.gone && len(v.bad) == 0: // the catalog has let go of it, too
 		return nil
+	case v.gone:
+		return c.damaged(ctx, PackMissing, v.rows, "is missing", v.bad)
 	}
 	c.report.PacksRead++
-	c.report.BytesRead += v.pack.Size
+	c.report.BytesRead += v.rows[0].size
 	if c.o.Progress != nil {
 		c.o.Progress(c.report.BytesRead, total)
 	}
 	if v.reason != "" {
-		return c.damaged(ctx, PackDamaged, v.pack.Key, v.pack.ID, v.reason, v.bad)
+		return c.damaged(ctx, PackDamaged, v.rows, v.reason, v.bad)
 	}
-	err := c.cat.MarkVerified(ctx, []catalog.ID{v.pack.ID}, time.Now().UnixNano())
+	ids := make([]catalog.ID, len(v.rows))
+	for i := range v.rows {
+		ids[i] = v.rows[i].id
+	}
+	err := c.cat.MarkVerified(ctx, ids, time.Now().UnixNano())
 	if errors.Is(err, catalog.ErrReadOnly) {
-		return nil // a replica or a reader's account: the check holds, it is only not remembered
+		return nil // the check holds, it is only not remembered
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/bus3/bus3/catalog"
@@ -19,7 +20,7 @@ func (c *checker) touched(ctx context.Context, f *Finding, chunks []catalog.ID) 
 	if len(chunks) == 0 {
 		return nil
 	}
-	return c.cat.Users(ctx, chunks, func(e *catalog.Entry) error {
+	err := c.cat.Users(ctx, chunks, func(e *catalog.Entry) error {
 		f.Files++
 		if len(f.Paths) >= maxPaths {
 			return nil
@@ -30,19 +31,25 @@ func (c *checker) touched(ctx context.Context, f *Finding, chunks []catalog.ID) 
 		}
 		return err
 	})
+	if err != nil {
+		return fmt.Errorf("find the files that a fault touches: %w", err)
+	}
+	return nil
 }
 
 // path is where an entry is, in the first scan that has it.
 func (c *checker) path(ctx context.Context, e *catalog.Entry) (Path, error) {
-	scan := e.First()
-	source := c.scans[scan].Source
-	p := Path{Host: source.Host, First: scan, Last: e.Last}
+	source, err := c.source(ctx, e.First())
+	if err != nil {
+		return Path{}, err
+	}
+	p := Path{Host: source.Host, First: e.First(), Last: e.Last}
 	if e.Last == catalog.Open {
 		p.Last = -1
 	}
 	names := []string{e.Name}
 	for dir := e.Dir; dir != 0 && len(names) < deepest; {
-		d, err := c.cat.Directory(ctx, scan, dir)
+		d, err := c.cat.Directory(ctx, e.First(), dir)
 		if errors.Is(err, catalog.ErrNotFound) {
 			names = append(names, "…")
 			break
@@ -60,6 +67,21 @@ func (c *checker) path(ctx context.Context, e *catalog.Entry) (Path, error) {
 			b.WriteString("/" + names[i])
 		}
 	}
+	if b.Len() == 0 {
+		b.WriteString("/")
+	}
 	p.Path = b.String()
 	return p, nil
+}
+
+// source is whose a scan is.
+func (c *checker) source(ctx context.Context, scan int64) (catalog.Source, error) {
+	if s, ok := c.scans[scan]; ok {
+		return s.Source, nil
+	}
+	s, err := c.cat.Scan(ctx, scan) // it has begun meanwhile
+	if errors.Is(err, catalog.ErrNotFound) {
+		return catalog.Source{Host: "?", Root: "/?"}, nil
+	}
+	return s.Source, err
 }

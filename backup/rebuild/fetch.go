@@ -5,17 +5,16 @@ import (
 	"errors"
 	"io"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/bus3/bus3/backup/internal/ahead"
 	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/s3store"
 	"github.com/bus3/bus3/s3store/repository"
 	"github.com/bus3/bus3/s3store/seal"
 )
 
-// ahead is how many journal objects are fetched and decoded while one is being applied: enough that neither the
+// fetches is how many journal objects are fetched and decoded while one is being applied: enough that neither the
 // store's latency nor decoding is waited for, few enough that their batches (some megabytes each) stay small.
-const ahead = 4
+const fetches = 4
 
 // fetched is a journal object and what came of it: a batch, or the damage that keeps it from being one.
 type fetched struct {
@@ -33,41 +32,13 @@ type listed struct {
 
 // each calls fn for all the listed parts that list produces, in that order, with their batches fetched ahead.
 func each(ctx context.Context, j Journal, list func(ctx context.Context, fn func(listed) error) error, fn func(*fetched) error) error {
-	queue := make(chan chan *fetched, ahead)
-	group, ctx := errgroup.WithContext(ctx)
-	var fetchers errgroup.Group
-	fetchers.SetLimit(ahead)
-	group.Go(func() error {
-		defer close(queue)
-		return list(ctx, func(p listed) error {
-			slot := make(chan *fetched, 1)
-			select {
-			case queue <- slot:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			fetchers.Go(func() error {
-				slot <- fetch(ctx, j, p)
-				return nil
-			})
-			return nil
-		})
-	})
-	group.Go(func() error {
-		for slot := range queue {
-			f := <-slot
+	return ahead.Each(ctx, fetches, list, func(ctx context.Context, p listed) *fetched { return fetch(ctx, j, p) },
+		func(_ context.Context, f *fetched) error {
 			if f.damage != nil && !isDamage(f.damage) {
 				return f.damage
 			}
-			if err := fn(f); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	err := group.Wait()
-	_ = fetchers.Wait() // their results go through the slots
-	return err
+			return fn(f)
+		})
 }
 
 func fetch(ctx context.Context, j Journal, p listed) *fetched {

@@ -15,7 +15,7 @@ import (
 type initCmd struct {
 	Passphrase         bool        `help:"Protect the repository by a passphrase that is asked for, and not by a key file."`
 	Label              string      `help:"What the first key is called in the list of keys."`
-	ChunkSize          config.Size `placeholder:"SIZE" help:"How large pieces of files are, about; 512KiB if not given. It cannot be changed later."`
+	ChunkSize          config.Size `placeholder:"SIZE" help:"How large pieces of files are, about: a power of two, 8KiB to 16MiB; 512KiB if not given. It cannot be changed later."`
 	FixedChunks        config.Size `placeholder:"SIZE" help:"Cut files into pieces of exactly that size instead; data that moves within a file is stored again then."`
 	AllowUnconditional bool        `help:"Use a server that ignores If-None-Match. Then never back up from two hosts, or twice at once."`
 }
@@ -73,6 +73,7 @@ func (c *initCmd) chunking() (repository.Chunking, error) {
 	case c.ChunkSize.Given:
 		n := int(min(c.ChunkSize.Bytes, catalog.MaxChunk))
 		out = repository.Chunking{Min: n / 2, Normal: n, Max: 4 * n} // the proportions of the default
+		return out, hint(out.Check(), "--chunk-size is a power of two, 8KiB to 16MiB")
 	case c.FixedChunks.Given:
 		out = repository.Chunking{Fixed: int(min(c.FixedChunks.Bytes, catalog.MaxChunk+1))}
 	default:

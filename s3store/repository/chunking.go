@@ -10,7 +10,7 @@ import (
 // Chunking says how files are cut into chunks, bytes. It is chosen at init, and for ever: files cut in another way
 // share no chunk. The zero value is DefaultChunking.
 type Chunking struct {
-	Min, Normal, Max int // content-defined: FastCDC, keyed
+	Min, Normal, Max int // content-defined: FastCDC, keyed; Normal is a power of two
 	Fixed            int // if not 0: all chunks have this size, but the last of a file
 }
 
@@ -38,6 +38,9 @@ func (c Chunking) Check() error {
 			return fmt.Errorf("%w: fixed size %d, limits are %d and %d", ErrChunking, c.Fixed, minChunking, catalog.MaxChunk)
 		}
 		return nil
+	}
+	if c.Normal&(c.Normal-1) != 0 {
+		return fmt.Errorf("%w: the normal size, %d, must be a power of two", ErrChunking, c.Normal)
 	}
 	if c.Min < minChunking || c.Normal <= c.Min || c.Max <= c.Normal || c.Max > catalog.MaxChunk {
 		return fmt.Errorf("%w: minimum %d, normal %d, maximum %d must ascend, between %d and %d",

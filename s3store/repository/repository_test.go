@@ -133,7 +133,7 @@ func TestChunkingIsKept(t *testing.T) {
 	if r, err := Open(t.Context(), s, u); err != nil || r.Chunking() != (Chunking{Fixed: 64 << 20}) {
 		t.Errorf("%v", err)
 	}
-	for _, c := range []Chunking{{Fixed: 1}, {Fixed: 1 << 30}, {Fixed: -5}, {Min: 1 << 20}, {Min: 1 << 20, Normal: 1 << 20, Max: 2 << 20}, {Min: 1 << 20, Normal: 2 << 20, Max: 1 << 30}, {Fixed: 1 << 20, Max: 1}} {
+	for _, c := range []Chunking{{Fixed: 1}, {Fixed: 1 << 30}, {Fixed: -5}, {Min: 1 << 20}, {Min: 1 << 20, Normal: 1 << 20, Max: 2 << 20}, {Min: 1 << 20, Normal: 2 << 20, Max: 1 << 30}, {Fixed: 1 << 20, Max: 1}, {Min: 300 << 10, Normal: 600 << 10, Max: 2400 << 10}} {
 		if _, err := Init(t.Context(), newStore(t), c, w); !errors.Is(err, ErrChunking) {
 			t.Errorf("%+v: %v", c, err)
 		}
