@@ -36,23 +36,36 @@ func (r *run) stillOurs(ctx context.Context) error {
 	}
 	deadline := time.Now().Add(availability)
 	for {
-		held, err := r.cat.LockSource(ctx, r.o.Host, r.o.Root)
-		switch {
-		case err == nil:
-			_ = r.held.Release()
-			r.held = held
-			newest, err := r.cat.NewestScan(ctx, r.source.ID)
-			if err != nil || newest.Number != r.scan {
-				return fmt.Errorf("%w; another backup of this directory may have begun", errors.Join(cause, err))
-			}
+		err := r.lockAgain(ctx)
+		if err == nil {
 			return nil
-		case !errors.Is(err, catalog.ErrUnavailable) || time.Now().After(deadline):
+		}
+		if !errors.Is(err, catalog.ErrUnavailable) || time.Now().After(deadline) {
 			return errors.Join(cause, err)
 		}
 		if err := sleep(ctx, time.Second/4); err != nil {
 			return err
 		}
 	}
+}
+
+// lockAgain takes the source once more, if no other scan of it has begun.
+func (r *run) lockAgain(ctx context.Context) error {
+	held, err := r.cat.LockSource(ctx, r.o.Host, r.o.Root)
+	if err != nil {
+		return err
+	}
+	newest, err := r.cat.NewestScan(ctx, r.source.ID)
+	if err == nil && newest.Number != r.scan {
+		err = fmt.Errorf("%w: it is scan %d", catalog.ErrSuperseded, newest.Number)
+	}
+	if err != nil {
+		_ = held.Release() // it may be tried again
+		return err
+	}
+	_ = r.held.Release()
+	r.held = held
+	return nil
 }
 
 // begin claims a number, and takes over what an interrupted run has left.

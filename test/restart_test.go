@@ -1,6 +1,8 @@
 package test
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,31 +17,28 @@ type servers struct {
 	s3 *versity.Server
 }
 
-// stop ends some of them as a crash would; start starts them again.
-func (s *servers) stop(t *testing.T, pg, s3 bool) {
-	t.Helper()
+// stop ends some of them as a crash would.
+func (s *servers) stop(pg, s3 bool) (err error) {
 	if pg {
-		if err := s.pg.Crash(); err != nil {
-			t.Fatal(err)
-		}
+		err = s.pg.Crash()
 	}
 	if s3 {
 		s.s3.Kill()
 	}
+	return err
 }
 
-func (s *servers) start(t *testing.T, pg, s3 bool) {
-	t.Helper()
+// start starts them again.
+func (s *servers) start(pg, s3 bool) error {
 	if s3 {
-		if err := s.s3.Restart(t.Context()); err != nil {
-			t.Fatal(err)
+		if err := s.s3.Restart(context.Background()); err != nil {
+			return err
 		}
 	}
 	if pg {
-		if err := s.pg.Resume(); err != nil {
-			t.Fatal(err)
-		}
+		return s.pg.Resume()
 	}
+	return nil
 }
 
 // TestServersThatRestartCostABackupNothing restarts servers while a backup is at a certain point.
@@ -71,9 +70,15 @@ func TestServersThatRestartCostABackupNothing(t *testing.T) {
 			r := s.rig(t)
 			grow(t, r.path("source"))
 			h := r.halts(c.point, "backup", r.path("source"))
-			s.stop(t, c.pg, c.s3)
-			s.start(t, c.pg, c.s3)
-			r.ends(h)
+			if err := errors.Join(s.stop(c.pg, c.s3), s.start(c.pg, c.s3)); err != nil {
+				t.Fatal(err)
+			}
+			if _, stderr, code := h.goesOn(); code != 0 {
+				t.Errorf("the backup ended with code %d and:\n%s", code, stderr)
+			}
+			if next := r.finds(); next.New+next.Changed+next.Removed != 0 || next.DataAdded != 0 {
+				t.Errorf("the next backup found something to do: %+v", next)
+			}
 		})
 	}
 }
@@ -87,11 +92,19 @@ func TestServersThatAreAwayForAWhile(t *testing.T) {
 			r := s.rig(t)
 			grow(t, r.path("source"))
 			h := r.halts(point, "backup", r.path("source"))
-			s.stop(t, true, true)
-			back := make(chan struct{})
-			go func() { defer close(back); s.start(t, true, true) }()
-			r.ends(h)
-			<-back
+			if err := s.stop(true, true); err != nil {
+				t.Fatal(err)
+			}
+			back := make(chan error, 1)
+			go func() { back <- s.start(true, true) }()
+			_, stderr, code := h.goesOn()
+			if err := <-back; err != nil {
+				t.Fatal(err)
+			}
+			if code != 0 && (code != 1 || !strings.HasPrefix(stderr, "bus3: ")) {
+				t.Errorf("the backup ended with code %d and:\n%s", code, stderr)
+			}
+			r.finds()
 		})
 	}
 }
@@ -106,20 +119,11 @@ func (s *servers) rig(t *testing.T) *rig {
 	return r
 }
 
-// ends lets a backup of "source" go on, which succeeds or says why it does not; then the next one finishes, and nothing
-// is lost, or there twice.
-func (r *rig) ends(h *halted) {
+// finds backs "source" up after something happened to a backup of it: nothing is lost, and nothing there twice.
+func (r *rig) finds() summary {
 	t := r.t
 	t.Helper()
-	_, stderr, code := h.goesOn()
-	if code != 0 && (code != 1 || !strings.HasPrefix(stderr, "bus3: ")) {
-		t.Errorf("the backup ended with code %d and:\n%s", code, stderr)
-	}
-	t.Logf("the backup ended with code %d %s", code, stderr)
 	next := r.at("").backup(r.path("source"))
-	if code == 0 && (next.New+next.Changed+next.Removed != 0 || next.DataAdded != 0) {
-		t.Errorf("the next backup found something to do: %+v", next)
-	}
 	now := r.catalog()
 	agree(t, "a rebuild", now, r.open(filepath.Join(r.home, ".config", "bus3", "key.txt")).rebuilt(t))
 	if len(now.Scans) != int(next.Scan)+1 {
@@ -128,4 +132,5 @@ func (r *rig) ends(h *halted) {
 	r.checks(now, stored(t, r.objects))
 	r.bus3("restore", "all", r.path("restored"))
 	same(t, "what was restored", r.path("source"), r.path("restored"), restored())
+	return next
 }

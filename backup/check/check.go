@@ -94,6 +94,7 @@ const (
 	Dangles        Kind = "dangling"
 	Unused         Kind = "unused"  // a pack that no part names
 	Foreign        Kind = "foreign" // no object of bus3
+	NotRemembered  Kind = "not-remembered"
 )
 
 // Finding is one thing that a check has to say.
@@ -142,7 +143,8 @@ type checker struct {
 	highest int64                  // number of a scan, in the catalog or in the journal
 	packs   []row                  // as they were when the check began, by key
 	ahead   map[int64]*ahead       // scans of which the journal had more than the catalog
-	broken  map[catalog.PackID]bool
+	broken  map[catalog.PackID]bool // reported already
+	forgets bool                    // the catalog may not be written to
 }
 
 // Run checks. The error is about the check itself (store or catalog out of reach, interrupted): findings are in the

@@ -170,9 +170,22 @@ func (c *checker) judge(ctx context.Context, v *verdict, total int64) error {
 	for i := range v.rows {
 		ids[i] = v.rows[i].id
 	}
-	err := c.cat.MarkVerified(ctx, ids, time.Now().UnixNano())
-	if errors.Is(err, catalog.ErrReadOnly) {
-		return nil // the check holds, it is only not remembered
+	c.remember(ctx, ids)
+	return ctx.Err()
+}
+
+// remember has the catalog remember that packs were verified. A catalog that may only be read does not: the check holds none the less.
+func (c *checker) remember(ctx context.Context, packs []catalog.ID) {
+	if c.forgets {
+		return
 	}
-	return err
+	err := c.cat.MarkVerified(ctx, packs, time.Now().UnixNano())
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	c.forgets = true
+	c.found(Finding{
+		Severity: Note, Kind: NotRemembered, Scan: -1,
+		Message: fmt.Sprintf("the catalog does not remember what was verified, so that the next check of a part may read the same: %v", err),
+	})
 }

@@ -35,11 +35,25 @@ func (d *database) Many(ctx context.Context, q *relational.Query, keys relationa
 	})
 }
 
+// stream runs a query. Sessions that the server has ended since they were used, because it was restarted, are passed over.
 func (d *database) stream(ctx context.Context, q *relational.Query, text string, args []any, width int, each func(*relational.Row) error) error {
-	conn, err := d.pool.Acquire(ctx)
-	if err != nil {
-		return explain(ctx, err)
+	for attempt := 0; ; attempt++ {
+		conn, err := d.pool.Acquire(ctx)
+		if err != nil {
+			return explain(ctx, err)
+		}
+		came := false
+		err = d.streamFrom(ctx, conn, q, text, args, width, func(r *relational.Row) error {
+			came = true
+			return each(r)
+		})
+		if err == nil || came || attempt == connections || !errors.Is(err, catalog.ErrUnavailable) {
+			return err
+		}
 	}
+}
+
+func (d *database) streamFrom(ctx context.Context, conn *pgxpool.Conn, q *relational.Query, text string, args []any, width int, each func(*relational.Row) error) (err error) {
 	c := &cursor{ctx: ctx, pooled: conn, width: width, shape: q.Shape}
 	c.rows, err = conn.Query(ctx, text, append([]any{binaryRows}, args...)...)
 	if err != nil {

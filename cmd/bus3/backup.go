@@ -66,6 +66,10 @@ func (c *backupCmd) Run(ctx context.Context, a *app) error {
 		}
 	}
 	a.tellOfOtherHosts(ctx, s, plan[0].Host)
+	if s.losses > 0 {
+		a.say("%s lost; the warnings above say what that means, and `bus3 check` looks at everything", show.Plural(int64(s.losses), "journal object is", "journal objects are"))
+		partial = true
+	}
 	if err := errors.Join(all...); err != nil || !partial {
 		return err
 	}

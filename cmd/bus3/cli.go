@@ -25,6 +25,8 @@ type cli struct {
 	Mount   mountCmd   `cmd:"" help:"Show all backups as directories, to copy from with cp -a or rsync."`
 	Umount  umountCmd  `cmd:"" help:"End a mount."`
 	Restore restoreCmd `cmd:"" help:"Copy all of a backup, or a path in it, into a directory."`
+	Check   checkCmd   `cmd:"" help:"See whether the store has all that the catalog needs, and that none of it is damaged."`
+	Rebuild rebuildCmd `cmd:"" help:"Fill a catalog from the store: after the database was lost, or to move to another one."`
 	Key     keyCmd     `cmd:"" help:"Manage what opens the repository: passphrases, age keys, SSH keys."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

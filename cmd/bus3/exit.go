@@ -23,6 +23,8 @@ const (
 var (
 	// errPartial ends a command that did its work, but not all of it, and has said so.
 	errPartial = errors.New("not everything could be read")
+	// errFaults ends a check that found some, and has said so.
+	errFaults = errors.New("the check found faults")
 	// errUninitialised: what was named is no repository yet.
 	errUninitialised = errors.New("not initialised")
 )

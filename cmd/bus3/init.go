@@ -112,7 +112,7 @@ func (c *initCmd) attach(ctx context.Context, a *app, chunking repository.Chunki
 	}
 	r, err := rebuild.Sync(ctx, s.cat, s.store, s.repo, rebuild.Options{})
 	if err != nil {
-		return fmt.Errorf("fill the catalog %s: %w", s.catalogName, err)
+		return hint(fmt.Errorf("fill the catalog %s: %w", s.catalogName, err), "`bus3 rebuild%s` goes on, around journal objects that are lost", s.place.flags())
 	}
 	a.note("Gave the repository in %s the catalog %s (%d rows from its journal).", s.store, s.catalogName, r.Rows)
 	return nil

@@ -40,7 +40,7 @@ func (c *mountCmd) Run(ctx context.Context, a *app) error {
 		Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: a.logLevel()})),
 	}
 	if s.replica {
-		o.Refresh = func(ctx context.Context) error { return a.sync(ctx, s) }
+		o.Refresh = func(ctx context.Context) error { return a.syncLocal(ctx, s) }
 	}
 	server, err := fs.Mount(ctx, s.cat, reader, o)
 	if err != nil {

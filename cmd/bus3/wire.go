@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/bus3/bus3/backup"
+	"github.com/bus3/bus3/backup/check"
 	"github.com/bus3/bus3/backup/rebuild"
 	"github.com/bus3/bus3/cache"
 	"github.com/bus3/bus3/catalog"
@@ -25,10 +27,12 @@ import (
 type engine interface {
 	backup.Catalog
 	rebuild.Catalog
+	check.Catalog
 	cache.Catalog
 	mount.Catalog
 	restore.Catalog
 	Problems(ctx context.Context, scan int64, fn func(*catalog.Problem) error) error
+	Reset(ctx context.Context) error
 	Close() error
 }
 
@@ -38,13 +42,20 @@ type session struct {
 	store       s3store.Store
 	repo        *repository.Repository
 	cat         engine
-	catalogName string // for messages
-	replica     bool   // the catalog is this machine's own copy: readers keep it up to date
+	catalogName string   // for messages
+	replica     bool     // the catalog is this machine's own copy: readers keep it up to date
+	use         *os.File // locked while a local catalog is in use
+	losses      int      // journal objects that turned out to be lost when the catalog was brought up to date
 }
 
 func (s *session) close() {
 	if s.cat != nil {
 		_ = s.cat.Close() // nothing is buffered: all that was written is committed
+		s.cat = nil
+	}
+	if s.use != nil {
+		_ = s.use.Close()
+		s.use = nil
 	}
 }
 
@@ -89,20 +100,6 @@ func (a *app) openReaderWith(ctx context.Context, t *transfer) (*session, error)
 	return s, nil
 }
 
-// openReplica opens the catalog that a writer on this machine keeps, if there is one, else a replica of the reader's own,
-// and applies what it lacks.
-func (a *app) openReplica(ctx context.Context, s *session) error {
-	path := s.place.localCatalog(s.repo.ID())
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && s.place.storeNamed {
-		path = filepath.Join(s.place.replicas, s.repo.ID().String()+".db")
-	}
-	s.replica = true
-	if err := s.openLocal(ctx, path); err != nil {
-		return err
-	}
-	return a.sync(ctx, s)
-}
-
 // openWriter opens the repository to write to it, and makes the embedded one if nothing is configured.
 func (a *app) openWriter(ctx context.Context, t *transfer) (*session, error) {
 	s, err := a.openRepository(ctx, t)
@@ -127,11 +124,11 @@ func (a *app) openWriter(ctx context.Context, t *transfer) (*session, error) {
 	return s, nil
 }
 
-// adopt makes a local catalog that belongs to nobody yet the repository's, and fills it.
+// adopt makes a local catalog that belongs to nobody yet the repository's, and fills it; or goes on filling it.
 func (a *app) adopt(ctx context.Context, s *session) error {
-	_, err := s.cat.Repository(ctx)
-	if errors.Is(err, catalog.ErrEmpty) {
-		return a.sync(ctx, s)
+	id, err := s.cat.Repository(ctx)
+	if errors.Is(err, catalog.ErrEmpty) || err == nil && id != s.repo.ID() {
+		return a.syncLocal(ctx, s)
 	}
 	return err
 }
@@ -155,6 +152,9 @@ func (s *session) openNamed(ctx context.Context, readOnly bool) error {
 
 // foreign is the error for a catalog of another repository.
 func (s *session) foreign(id catalog.RepositoryID) error {
+	if id == rebuild.Filling(s.repo.ID()) {
+		return fmt.Errorf("open the catalog %s: it is being filled, or that was interrupted; `bus3 rebuild%s` goes on with it", s.catalogName, s.place.flags())
+	}
 	return fmt.Errorf("open the catalog %s: %w: it is that of %s, and the store %s has %s; name the store and the catalog that belong together",
 		s.catalogName, catalog.ErrOtherRepository, id, s.store, s.repo.ID())
 }
@@ -192,6 +192,12 @@ func (s *session) openLocal(ctx context.Context, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make the directory of the catalog: %w", err)
 	}
+	if s.use == nil {
+		var err error
+		if s.use, err = flock(ctx, path+useLock, syscall.LOCK_SH); err != nil {
+			return err
+		}
+	}
 	if err := s.openSQLite(ctx, path, false); err != nil {
 		return err
 	}
@@ -201,7 +207,7 @@ func (s *session) openLocal(ctx context.Context, path string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("open the catalog %s: %w", path, err)
-	case id != s.repo.ID():
+	case id != s.repo.ID() && id != rebuild.Filling(s.repo.ID()):
 		return s.foreign(id)
 	}
 	return nil
@@ -213,15 +219,6 @@ func (s *session) openSQLite(ctx context.Context, path string, readOnly bool) er
 		return err
 	}
 	s.cat = cat
-	return nil
-}
-
-// sync applies what the journal has and the catalog lacks.
-func (a *app) sync(ctx context.Context, s *session) error {
-	_, err := rebuild.Sync(ctx, s.cat, s.store, s.repo, rebuild.Options{})
-	if err != nil {
-		return fmt.Errorf("bring the catalog %s up to date: %w", s.catalogName, err)
-	}
 	return nil
 }
 

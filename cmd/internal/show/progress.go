@@ -14,6 +14,7 @@ type Now struct {
 	Files, Bytes           int64 // done
 	TotalFiles, TotalBytes int64 // known of so far; 0 if unknown
 	Current                string
+	One, Many              string // what is counted; "file" and "files" if empty
 }
 
 // Progress draws one line on a terminal: what is done, how fast, how long it will take. Until Start nothing is drawn.
@@ -59,9 +60,12 @@ func (p *Progress) run(now func() Now) {
 func (p *Progress) draw(n Now) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	files := Plural(n.Files, "file", "files")
+	if n.One == "" {
+		n.One, n.Many = "file", "files"
+	}
+	files := Plural(n.Files, n.One, n.Many)
 	if n.TotalFiles > n.Files {
-		files = fmt.Sprintf("%s of %s files", Count(n.Files), Count(n.TotalFiles))
+		files = fmt.Sprintf("%s of %s %s", Count(n.Files), Count(n.TotalFiles), n.Many)
 	}
 	// The bar must not reach its end before the work does, and it may know of less than is done already.
 	if n.TotalBytes > n.Bytes {
