@@ -7,7 +7,7 @@ import (
 
 func TestFirstBackupHasTheWholeTree(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	for d := range 20 {
 		for f := range 30 {
 			w.write(fmt.Sprintf("d%d/f%d", d, f), fmt.Sprint(d, f))

@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -13,34 +12,63 @@ import (
 // buffers are the large pieces of memory of a run, used again and again. How many there are at once is bounded by the
 // channels between the stages, for packs by the number of buffers.
 type buffers struct {
-	blocks  chan []byte // of plaintext, empty, with room for a parcel or a block
-	sealed  chan []byte
-	packs   chan []byte
-	mapped  mappings
+	blocks  *shelf // of plaintext, empty, with room for a parcel or a block
+	sealed  *shelf
+	packs   *shelf
+	full    chan struct{} // one for each pack's buffer that is in use
+	mapped  *mappings
 	rows    chan *catalog.Batch
 	batches chan *catalog.Batch
 	block   int
 }
 
-func newBuffers(s sizes) (*buffers, error) {
-	b := &buffers{
-		blocks: make(chan []byte, 64), sealed: make(chan []byte, 16), packs: make(chan []byte, packBuffers),
+func newBuffers(s sizes, mapped *mappings) *buffers {
+	block := max(s.block, parcelBytes+parcelSlack)
+	return &buffers{
+		blocks: &shelf{mapped: mapped, size: block}, sealed: &shelf{mapped: mapped, size: block + sealedSlack},
+		packs: &shelf{mapped: mapped, size: s.buffer}, full: make(chan struct{}, packBuffers), mapped: mapped,
 		rows: make(chan *catalog.Batch, s.groups+2), batches: make(chan *catalog.Batch, 3),
-		block: max(s.block, parcelBytes+parcelSlack),
 	}
-	for range packBuffers {
-		buf, err := b.mapped.add(s.buffer)
-		if err != nil {
-			b.free()
-			return nil, err
-		}
-		b.packs <- buf
-	}
-	return b, nil
 }
 
-// free gives all buffers back. No stage may run any more.
-func (b *buffers) free() { b.mapped.free() }
+// shelf is buffers of one size that nobody uses at the moment. How many there are is bounded by who holds them: see
+// budget.go. What was put back last is taken first: it is in the processor's cache, and what is rarely needed is not touched.
+type shelf struct {
+	mapped *mappings
+	size   int // bytes
+
+	mu   sync.Mutex
+	free [][]byte
+}
+
+// take is an empty buffer.
+func (s *shelf) take() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last := len(s.free) - 1; last >= 0 {
+		buf := s.free[last]
+		s.free = s.free[:last]
+		return buf
+	}
+	return s.mapped.buffer(s.size)[:0]
+}
+
+// give puts a buffer back, unless it has grown out of it.
+func (s *shelf) give(buf []byte) {
+	if cap(buf) != s.size {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, buf[:0])
+}
+
+// idle is how many buffers lie there.
+func (s *shelf) idle() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.free)
+}
 
 // mappings is memory outside of the heap: there, the collector would let as much again go to waste.
 type mappings struct {
@@ -48,18 +76,19 @@ type mappings struct {
 	all [][]byte
 }
 
-// add is an empty buffer of that capacity. What is not used of it takes no memory.
-func (m *mappings) add(size int) ([]byte, error) {
+// buffer is that many bytes. What is not used of them takes no memory.
+func (m *mappings) buffer(size int) []byte {
 	buf, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
-	if err != nil {
-		return nil, fmt.Errorf("take %d bytes of memory: %w", size, err)
+	if err != nil { // too many mappings; the heap may still have room
+		return make([]byte, size)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.all = append(m.all, buf)
-	return buf[:0:size], nil
+	return buf
 }
 
+// free gives all of it back to the system. Nothing may use it any more.
 func (m *mappings) free() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -70,58 +99,36 @@ func (m *mappings) free() {
 }
 
 // takeBlock is an empty buffer for plaintext.
-func (b *buffers) takeBlock() []byte { return b.take(b.blocks, b.block) }
+func (b *buffers) takeBlock() []byte { return b.blocks.take() }
 
-func (b *buffers) giveBlock(buf []byte) { give(b.blocks, buf, b.block) }
+func (b *buffers) giveBlock(buf []byte) { b.blocks.give(buf) }
 
 // takeSealed is an empty buffer for a sealed segment.
-func (b *buffers) takeSealed() []byte { return b.take(b.sealed, b.block+sealedSlack) }
+func (b *buffers) takeSealed() []byte { return b.sealed.take() }
 
-func (b *buffers) giveSealed(buf []byte) { give(b.sealed, buf, b.block+sealedSlack) }
+func (b *buffers) giveSealed(buf []byte) { b.sealed.give(buf) }
 
 // sealedSlack is by how much a sealed segment can be longer than its plaintext, or need more on the way, bytes.
 const sealedSlack = 64 << 10
 
-// take is a buffer out of a pool, or a new one. How many there are is bounded by who holds them: see budget.go.
-func (b *buffers) take(pool <-chan []byte, size int) []byte {
-	select {
-	case buf := <-pool:
-		return buf[:0]
-	default:
-	}
-	buf, err := b.mapped.add(size)
-	if err != nil {
-		return make([]byte, 0, size)
-	}
-	return buf
-}
-
-// give puts a buffer back into its pool, unless it has grown out of it.
-func give(pool chan<- []byte, buf []byte, size int) {
-	if cap(buf) != size {
-		return
-	}
-	select {
-	case pool <- buf:
-	default:
-	}
-}
-
 // takePack is a buffer for a pack, when one is free.
 func (b *buffers) takePack(ctx context.Context) ([]byte, error) {
 	select {
-	case buf := <-b.packs:
-		return buf, nil
+	case b.full <- struct{}{}:
+		return b.packs.take(), nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
 }
 
-// givePack gives the buffer of a pack back, and its memory to the system until it is filled again: as a rule, the store is
-// quick enough for fewer than all of them.
+// givePack gives the buffer of a pack back, and its memory to the system if there is another one that is free: a store that
+// is quick enough for fewer than all of them needs no more memory than those take.
 func (b *buffers) givePack(buf []byte) {
-	_ = unix.Madvise(buf[:cap(buf)], unix.MADV_DONTNEED) // it only saves memory
-	b.packs <- buf[:0]
+	if b.packs.idle() > 0 {
+		_ = unix.Madvise(buf[:cap(buf)], unix.MADV_DONTNEED) // it only saves memory
+	}
+	b.packs.give(buf)
+	<-b.full
 }
 
 // takeBatch is an empty batch, with room for rows.

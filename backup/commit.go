@@ -83,26 +83,17 @@ func (r *run) apply(ctx context.Context, written <-chan *catalog.Batch, bufs *bu
 	return context.Cause(ctx)
 }
 
-// applyOne applies a batch. A catalog that cannot be reached is tried again for a while.
+// applyOne applies a batch.
 func (r *run) applyOne(ctx context.Context, b *catalog.Batch) error {
 	if r.o.DryRun {
 		return nil
 	}
 	hit(b, "before-apply")
-	deadline := time.Now().Add(availability)
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		err := r.cat.Apply(ctx, b)
-		switch {
-		case err == nil:
-			hit(b, "after-apply")
-			return nil
-		case !errors.Is(err, catalog.ErrUnavailable) || time.Now().After(deadline):
-			return fmt.Errorf("part %d of scan %d is in the journal, but not in the catalog; the next backup goes on from there: %w", b.Part, b.Scan, err)
-		}
-		if err := sleep(ctx, pause); err != nil {
-			return err
-		}
+	if err := r.cat.Apply(ctx, b); err != nil {
+		return fmt.Errorf("part %d of scan %d is in the journal, but not in the catalog; the next backup goes on from there: %w", b.Part, b.Scan, err)
 	}
+	hit(b, "after-apply")
+	return nil
 }
 
 // hit passes the fail points of a batch: its first part, its last, and those between have different ones.
@@ -114,16 +105,5 @@ func hit(b *catalog.Batch, point string) {
 		failpoint.Hit("backup.end." + point)
 	default:
 		failpoint.Hit("backup.batch." + point)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -42,8 +42,8 @@ func (w *world) grow() {
 	for i := range 300 {
 		w.write(fmt.Sprintf("d%d/e%d/f%d", i%5, i%3, i), strings.Repeat(fmt.Sprint(i), 300))
 	}
-	w.write("large", string(random(3<<20, 5)))
-	w.write("large too", string(random(2<<20, 6)))
+	w.write("large", string(random(1500<<10, 5)))
+	w.write("large too", string(random(1200<<10, 6)))
 }
 
 // disturb changes the tree of grow.
@@ -53,7 +53,7 @@ func (w *world) disturb() {
 	w.write("d2", "a file now")
 	w.rename("d3/e0", "d4/e0 from d3")
 	w.remove("d0/e1")
-	w.write("large", string(random(3<<20, 7)))
+	w.write("large", string(random(1500<<10, 7)))
 	for i := range 100 {
 		w.write(fmt.Sprintf("new/f%d", i), strings.Repeat(fmt.Sprint("new", i), 500))
 	}
@@ -106,7 +106,7 @@ func TestNextRunFinishesWhatABrokenStoreInterrupted(t *testing.T) {
 		t.Run(fmt.Sprint("after a first scan: ", begun), func(t *testing.T) {
 			t.Parallel()
 			for at := 1; ; at += 1 + at/2 {
-				w := newWorld(t)
+				w := newQuickWorld(t)
 				w.grow()
 				first := onDisk(t, w.root)
 				if begun {
@@ -139,7 +139,7 @@ func TestNextRunFinishesWhatABrokenCatalogInterrupted(t *testing.T) {
 		t.Run(fmt.Sprint("applied: ", after), func(t *testing.T) {
 			t.Parallel()
 			for at := 1; ; at += 1 + at/2 {
-				w := newWorld(t)
+				w := newQuickWorld(t)
 				w.grow()
 				w.backup(tiny)
 				w.disturb()
@@ -155,7 +155,7 @@ func TestNextRunFinishesWhatABrokenCatalogInterrupted(t *testing.T) {
 
 func TestManyInterruptedRunsInARow(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	w.grow()
 	for at := 2; at < 20; at += 3 {
 		w.store.reset()
@@ -175,7 +175,7 @@ func TestManyInterruptedRunsInARow(t *testing.T) {
 
 func TestCancelledRunEnds(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	w.grow()
 	ctx, cancel := context.WithCancel(t.Context())
 	w.store.refuse = func(_ string, count int) error {
@@ -195,7 +195,7 @@ func TestCancelledRunEnds(t *testing.T) {
 
 func TestSecondRunOfOneDirectoryIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	held, err := w.cat.LockSource(t.Context(), "here", w.root)
 	must(t, err)
 	if _, err := Run(t.Context(), w.cat, w.store, w.repo, w.options()); !errors.Is(err, catalog.ErrLocked) {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bus3/bus3/s3store/repository"
+	"github.com/bus3/bus3/test/quick"
 )
 
 func nanos(n int64) time.Time { return time.Unix(0, n) }
@@ -78,12 +79,12 @@ func TestLargeFilesAndHoles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newChunkedWorld(t, c)
-			w.write("5 MiB", string(random(5<<20, 1)))
+			w := makeWorld(t, quick.Tree(t), c)
+			w.write("4 MiB", string(random(4<<20, 1)))
 			w.write("1 MiB", string(random(1<<20, 2)))
 			w.write("1 MiB and 1", string(random(1<<20+1, 3)))
 			w.write("300 KiB", string(random(300<<10, 4)))
-			w.write("zeros", string(make([]byte, 4<<20)))
+			w.write("zeros", string(make([]byte, 3<<20)))
 			f, err := os.Create(w.path("sparse"))
 			must(t, err)
 			for _, at := range []int64{1 << 20, 9 << 20, 20 << 20} {
@@ -103,9 +104,9 @@ func TestLargeFilesAndHoles(t *testing.T) {
 
 func TestEqualFilesAreStoredOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	data := random(6<<20, 9)
-	for i := range 4 {
+	for i := range 2 {
 		w.write(fmt.Sprintf("large%d", i), string(data))
 	}
 	for i := range 500 {
@@ -127,7 +128,7 @@ func TestEqualFilesAreStoredOnce(t *testing.T) {
 
 func TestUnchangedTreeCostsTwoObjects(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	for i := range 400 {
 		w.write(fmt.Sprintf("d%d/f%d", i%9, i), fmt.Sprint(i))
 	}
@@ -141,9 +142,9 @@ func TestUnchangedTreeCostsTwoObjects(t *testing.T) {
 
 func TestChunksOfADirectoryLieInTheOrderOfItsNames(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	for d := range 5 {
-		for f := range 300 {
+		for f := range 150 {
 			w.write(fmt.Sprintf("d%d/f%04d", d, f), string(random(3000, uint64(d*1000+f))))
 		}
 	}
@@ -151,7 +152,7 @@ func TestChunksOfADirectoryLieInTheOrderOfItsNames(t *testing.T) {
 	for d := range 5 {
 		dir := w.lookup(scan, fmt.Sprintf("d%d", d), "")
 		var before int64
-		for f := range 300 {
+		for f := range 150 {
 			e, err := w.cat.Lookup(t.Context(), scan, dir.Ino, fmt.Sprintf("f%04d", f))
 			must(t, err)
 			if int64(e.Chunk) <= before {

@@ -22,8 +22,8 @@ func (w *world) again(change ...func(*Options)) *Summary {
 
 func TestRenamedDirectoryIsNotRead(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	for i := range 3000 {
+	w := newQuickWorld(t)
+	for i := range 1000 {
 		w.write(fmt.Sprintf("old/d%d/f%d", i%7, i), fmt.Sprint(i))
 	}
 	w.again()

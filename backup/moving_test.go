@@ -153,7 +153,7 @@ func TestWhatVanishesIsLeftOut(t *testing.T) {
 
 func TestDryRunStoresNothingAndSaysWhatItWould(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	w.grow()
 	dry := func(o *Options) { o.DryRun = true; tiny(o) }
 	for _, change := range []func(){w.disturb, func() {}} {
@@ -227,7 +227,7 @@ func TestForceReadsAgainAndWritesNoRowForWhatIsEqual(t *testing.T) {
 
 func TestManyHostsAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	w.grow()
 	want := onDisk(t, w.root)
 	g, ctx := errgroup.WithContext(t.Context())

@@ -116,7 +116,18 @@ func diskXattrs(t *testing.T, path string) string {
 // inScan reads a tree from the catalog and the store, with nothing of the code that is tested.
 func (w *world) inScan(scan int64) tree {
 	w.t.Helper()
-	o := &oracle{world: w, out: make(tree), links: make(map[catalog.ID]string), segments: make(map[catalog.ID][]byte)}
+	return w.read(scan, &oracle{segments: make(map[catalog.ID][]byte)})
+}
+
+// namesIn is inScan without the data of files.
+func (w *world) namesIn(scan int64) tree {
+	w.t.Helper()
+	return w.read(scan, &oracle{namesOnly: true})
+}
+
+func (w *world) read(scan int64, o *oracle) tree {
+	w.t.Helper()
+	o.world, o.out, o.links = w, make(tree), make(map[catalog.ID]string)
 	root, err := w.cat.Root(w.t.Context(), scan)
 	must(w.t, err)
 	must(w.t, o.add(w.t.Context(), scan, "", &root))
@@ -129,6 +140,8 @@ type oracle struct {
 	links    map[catalog.ID]string
 	seen     map[catalog.ID]string
 	segments map[catalog.ID][]byte
+
+	namesOnly bool
 }
 
 func (o *oracle) add(ctx context.Context, scan int64, path string, e *catalog.Entry) error {
@@ -156,7 +169,7 @@ func (o *oracle) add(ctx context.Context, scan int64, path string, e *catalog.En
 			return err
 		}
 	}
-	if e.Kind == catalog.File {
+	if e.Kind == catalog.File && !o.namesOnly {
 		data, err := o.data(ctx, e)
 		if err != nil {
 			return fmt.Errorf("%q: %w", path, err)
@@ -286,7 +299,7 @@ func (w *world) wholesome(scan int64) {
 		ResultFunc: func(stmt *sqlite.Stmt) error { open = stmt.ColumnInt(0); return nil },
 	})
 	must(w.t, err)
-	if reached := len(w.inScan(scan)); reached != open {
+	if reached := len(w.namesIn(scan)); reached != open {
 		w.t.Fatalf("%d rows are open after scan %d, %d of them can be reached", open, scan, reached)
 	}
 }

@@ -35,6 +35,7 @@ type run struct {
 
 	counter  atomic.Int64 // of IDs
 	progress *Progress
+	mapped   mappings
 	cutter   *cut.Cutter
 	values   *values
 	claims   claims
@@ -56,14 +57,16 @@ type run struct {
 
 func newRun(cat Catalog, store Store, repo Repository, tree *source.Tree, o Options) (*run, error) {
 	c := repo.Chunking()
-	cutter, err := cut.New(cut.Params{
+	cat = patient{cat}
+	r := &run{o: o, cat: cat, store: store, repo: repo, tree: tree, sizes: sizesFor(c, o.Jobs), started: time.Now()}
+	var err error
+	r.cutter, err = cut.New(cut.Params{
 		Min: c.Min, Normal: c.Normal, Max: c.Max, Fixed: c.Fixed,
-		Key: repo.Keys().ChunkingKey(), Hash: repo.Keys().HashChunk,
+		Key: repo.Keys().ChunkingKey(), Hash: repo.Keys().HashChunk, Buffer: r.mapped.buffer,
 	})
 	if err != nil {
 		return nil, err
 	}
-	r := &run{o: o, cat: cat, store: store, repo: repo, tree: tree, sizes: sizesFor(c, o.Jobs), started: time.Now(), cutter: cutter}
 	if failpoint.Small() {
 		r.sizes.shrink()
 	}
@@ -114,11 +117,8 @@ func (r *run) work(ctx context.Context) error {
 		batches = make(chan *pending)
 		written = make(chan *catalog.Batch)
 	)
-	bufs, err := newBuffers(r.sizes)
-	if err != nil {
-		return err
-	}
-	defer bufs.free()
+	bufs := newBuffers(r.sizes, &r.mapped)
+	defer r.mapped.free()
 	g.Go(func() error { defer close(jobs); return r.produce(ctx, jobs) })
 	g.Go(func() error { defer close(parcels); defer close(unread); return r.bundle(ctx, jobs, unread, parcels) })
 	for range r.sizes.readers {

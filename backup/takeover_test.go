@@ -15,7 +15,9 @@ import (
 type unlocked struct{ Catalog }
 
 // LockSource is as in Catalog, and always succeeds.
-func (unlocked) LockSource(context.Context, string, string) (catalog.Lock, error) { return noLock{}, nil }
+func (unlocked) LockSource(context.Context, string, string) (catalog.Lock, error) {
+	return noLock{}, nil
+}
 
 type noLock struct{}
 
@@ -27,7 +29,7 @@ func (noLock) Release() error { return nil }
 
 // TestARunThatHasLostItsDirectoryStops lets a second run take over while the first is about to write a part.
 func TestARunThatHasLostItsDirectoryStops(t *testing.T) {
-	w := newWorld(t)
+	w := newQuickWorld(t)
 	w.grow()
 	second := make(chan error, 1)
 	var once atomic.Bool

@@ -15,6 +15,7 @@ import (
 	"github.com/bus3/bus3/s3store"
 	"github.com/bus3/bus3/s3store/repository"
 	"github.com/bus3/bus3/s3store/seal"
+	"github.com/bus3/bus3/test/quick"
 )
 
 // world is a repository in a directory, its catalog, and a tree to back up.
@@ -28,11 +29,15 @@ type world struct {
 	db    string // the file of cat
 }
 
-func newWorld(t *testing.T) *world { return newChunkedWorld(t, repository.Chunking{}) }
+// newWorld has its tree where inode numbers are used again.
+func newWorld(t *testing.T) *world { return makeWorld(t, t.TempDir(), repository.Chunking{}) }
 
-func newChunkedWorld(t *testing.T, c repository.Chunking) *world {
+// newQuickWorld is for many files, or large ones.
+func newQuickWorld(t *testing.T) *world { return makeWorld(t, quick.Tree(t), repository.Chunking{}) }
+
+func makeWorld(t *testing.T, tree string, c repository.Chunking) *world {
 	t.Helper()
-	root, dir := filepath.Join(t.TempDir(), "tree"), quickDir(t)
+	root, dir := filepath.Join(tree, "root"), quick.Dir(t)
 	must(t, os.Mkdir(root, 0o755))
 	inner, err := s3store.Open(t.Context(), "file://"+filepath.Join(dir, "store"), s3store.Options{})
 	must(t, err)
@@ -49,17 +54,6 @@ func newChunkedWorld(t *testing.T, c repository.Chunking) *world {
 	t.Cleanup(func() { must(t, cat.Close()) })
 	must(t, cat.Claim(t.Context(), repo.ID()))
 	return &world{t: t, root: root, dir: dir, store: store, repo: repo, cat: cat, db: db}
-}
-
-// quickDir is a directory in memory, if there is room: what is written durably is written often.
-func quickDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "bus3-test")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	return dir
 }
 
 // options are those of a usual run.

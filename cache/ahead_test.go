@@ -126,7 +126,7 @@ func TestMemoryKeepsItsLimit(t *testing.T) {
 			if _, err := r.ReadAt(t.Context(), &e, make([]byte, 1<<20), off); err != nil {
 				t.Fatal(err)
 			}
-			if n := r.memory.pool.mapped.Load(); n > limit+sparePool+20<<20 {
+			if n := r.memory.pool.mapped.Load(); n > limit+slabSize+20<<20 {
 				t.Fatalf("%d MiB are mapped with a limit of %d", n>>20, limit>>20)
 			}
 		}

@@ -112,7 +112,7 @@ func TestABrokenDiskIsDoneWithout(t *testing.T) {
 
 func TestTheDiskCacheKeepsItsLimitAndWhatWasUsedLast(t *testing.T) {
 	dir := t.TempDir()
-	d := openDisk(dir, 10_000, newPool(0))
+	d := openDisk(dir, 10_000, newPool())
 	write := func(n uint32) {
 		buf, err := d.pool.get(1000)
 		try(t, err)

@@ -56,11 +56,8 @@ type memory struct {
 	flights map[key]*flight
 }
 
-// sparePool is how much unused memory the pool may keep.
-const sparePool = 16 << 20
-
 func newMemory(limit int64) *memory {
-	m := &memory{pool: newPool(sparePool), limit: limit, flights: make(map[key]*flight)}
+	m := &memory{pool: newPool(), limit: limit, flights: make(map[key]*flight)}
 	lru, err := simplelru.NewLRU(math.MaxInt, func(_ key, r *resident) { m.evicted(r) })
 	if err != nil {
 		panic(err) // the size is positive

@@ -19,6 +19,7 @@ type ahead struct {
 	first, last int64 // parts
 	objects     int64
 	bytes       int64
+	pending     bool // somebody will apply it
 }
 
 func (c *checker) noteAhead(p repository.Part) {
@@ -74,6 +75,37 @@ func (c *checker) absent(ctx context.Context, scan int64) error {
 	return nil
 }
 
+// promised is the packs that those parts tell of which the catalog is still to apply.
+func (c *checker) promised(ctx context.Context) (map[catalog.PackID]bool, error) {
+	packs, from := map[catalog.PackID]bool{}, int64(catalog.MaxScan)
+	for n, a := range c.ahead {
+		if a.pending {
+			from = min(from, n)
+		}
+	}
+	err := c.repo.Parts(ctx, from, func(p repository.Part) error {
+		if a := c.ahead[p.Scan]; a == nil || !a.pending || p.Part < a.first {
+			return nil
+		}
+		b, _, err := c.repo.GetPartAny(ctx, p.Scan, p.Part)
+		var damage *repository.DamageError
+		switch {
+		case errors.As(err, &damage):
+			return nil // who is to apply it will say so
+		case err != nil:
+			return err
+		}
+		for i := range b.Packs {
+			packs[b.Packs[i].Key] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what the catalog has not applied: %w", err)
+	}
+	return packs, nil
+}
+
 // judgeAhead looks at the catalog again: what it has now was being written. The rest it lacks, or nobody will ever apply it.
 func (c *checker) judgeAhead(ctx context.Context) error {
 	if len(c.ahead) == 0 {
@@ -105,6 +137,7 @@ func (c *checker) judgeAhead(ctx context.Context) error {
 			f.Message = fmt.Sprintf("%d journal objects of scan %d were written by a run that had lost its directory to a later one, or had claimed a number in vain; everybody ignores them", a.objects, n)
 		default:
 			c.report.Behind += a.objects
+			a.pending = true
 			f.Severity, f.Kind = Note, JournalAhead
 			f.Message = fmt.Sprintf("the catalog lacks %d journal objects of scan %d: a backup is running, or another catalog was used, or this one is an old copy; the next backup catches up", a.objects, n)
 		}

@@ -5,7 +5,8 @@
 // With Options.ReadData every segment is read, opened and held to the hashes of its chunks. What is in the store and
 // needed by nobody is garbage: named and counted, and no fault.
 //
-// It reads everything and changes nothing, except that the catalog remembers when a pack was verified. It can run
+// It reads everything and changes nothing, except that the catalog remembers when a pack was verified, or that it is broken: then the next backup that
+// meets what was in it stores it again. It can run
 // beside backups: what they write meanwhile is not judged. That rests on the order of durability (pack, journal, catalog) and on
 // looking in the reverse order: what the catalog had when the check began must be in the journal and in the store, which
 // are listed later; and what was found there and not in the catalog is looked up once more before it is called garbage.
@@ -139,10 +140,10 @@ type checker struct {
 	repo    Repository
 	o       Options
 	report  Report
-	scans   map[int64]catalog.Scan // as they were when the check began
-	highest int64                  // number of a scan, in the catalog or in the journal
-	packs   []row                  // as they were when the check began, by key
-	ahead   map[int64]*ahead       // scans of which the journal had more than the catalog
+	scans   map[int64]catalog.Scan  // as they were when the check began
+	highest int64                   // number of a scan, in the catalog or in the journal
+	packs   []row                   // as they were when the check began, by key
+	ahead   map[int64]*ahead        // scans of which the journal had more than the catalog
 	broken  map[catalog.PackID]bool // reported already
 	forgets bool                    // the catalog may not be written to
 }

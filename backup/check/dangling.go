@@ -92,7 +92,7 @@ func (c *checker) loose(ctx context.Context, key loose, g *group) (err error) {
 	if g.count > 1 {
 		f.Message += fmt.Sprintf(", and there are %d more of this kind", g.count-1)
 	}
-	f.Message += "; `bus3 rebuild --replace` makes the catalog anew from the store"
+	f.Message += "; `bus3 rebuild --replace` makes the catalog anew, as far as the journal in the store is whole"
 	c.found(f)
 	return nil
 }

@@ -132,9 +132,16 @@ func (c *checker) again(ctx context.Context, suspects []catalog.PackID, unknown 
 			}
 		}
 	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	promised, err := c.promised(ctx)
+	if err != nil {
+		return err
+	}
 	for i := range unknown {
 		o := &unknown[i]
-		if id, _ := pack.ParseKey(o.Key); !now[id] {
+		if id, _ := pack.ParseKey(o.Key); !now[id] && !promised[id] {
 			c.found(Finding{
 				Severity: Garbage, Kind: Unused, Key: o.Key, Scan: -1, Bytes: o.Size,
 				Message: "no backup needs it: one that was interrupted left it, or one that is running has just written it",
@@ -212,8 +219,15 @@ func (c *checker) damaged(ctx context.Context, kind Kind, rows []row, what strin
 	}
 	f.Message = fmt.Sprintf("pack %s, written by scan %d, %s; %s", f.Key, f.Scan, what, needed(f.Files))
 	c.found(f)
-	return nil
+	if len(chunks) > 0 {
+		c.remember(ctx, rows, broken)
+	}
+	return ctx.Err()
 }
+
+// broken stands for the time at which a pack was verified if it is not what it should be: the next backup stores again what
+// was in it and is still there.
+const broken = -1
 
 func needed(files int64) string {
 	switch files {

@@ -45,6 +45,7 @@ type Params struct {
 	Fixed            int // if not 0, chunks begin at the multiples of it instead
 	Key              [32]byte
 	Hash             func(plain []byte) catalog.Hash
+	Buffer           func(size int) []byte // where a Cutter takes its buffers from, which it keeps; nil: the heap
 }
 
 func (p *Params) check() error {
@@ -63,9 +64,11 @@ func (p *Params) check() error {
 
 // Cutter cuts files. It is safe for concurrent use; each Cut under way holds buffers of about 2 × Max, or of Fixed.
 type Cutter struct {
-	params  Params
-	gear    *gear     // nil if chunks are Fixed
-	scratch sync.Pool // *scratch
+	params Params
+	gear   *gear // nil if chunks are Fixed
+
+	mu   sync.Mutex
+	idle []*scratch // that was used last is last
 }
 
 // New makes a cutter.
@@ -75,6 +78,9 @@ func New(p Params) (*Cutter, error) {
 	}
 	if err := p.check(); err != nil {
 		return nil, err
+	}
+	if p.Buffer == nil {
+		p.Buffer = func(size int) []byte { return make([]byte, size) }
 	}
 	c := &Cutter{params: p}
 	if p.Fixed == 0 {
@@ -89,11 +95,8 @@ func New(p Params) (*Cutter, error) {
 // Cut reads the first size bytes of f and emits all chunks in the order of their offsets. A file that is not larger than the
 // smallest chunk is one. ErrShrunk tells that f had less than size bytes; errors of f and of emit are returned as they are.
 func (c *Cutter) Cut(ctx context.Context, f File, size int64, emit Emit) error {
-	s, ok := c.scratch.Get().(*scratch)
-	if !ok {
-		s = &scratch{}
-	}
-	defer c.scratch.Put(s)
+	s := c.take()
+	defer c.give(s)
 	j := job{params: &c.params, scratch: s, gear: c.gear, file: f, emit: emit}
 	e := extents{file: f, size: size}
 	for {
@@ -108,6 +111,24 @@ func (c *Cutter) Cut(ctx context.Context, f File, size int64, emit Emit) error {
 			return err
 		}
 	}
+}
+
+func (c *Cutter) take() *scratch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := len(c.idle) - 1
+	if last < 0 {
+		return &scratch{}
+	}
+	s := c.idle[last]
+	c.idle = c.idle[:last]
+	return s
+}
+
+func (c *Cutter) give(s *scratch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = append(c.idle, s)
 }
 
 // extents goes through the stretches of data of a file, without the holes that do not count.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 )
 
 // readBytes is what one read fetches at most: enough for the call not to count, little enough for the processor's cache.
@@ -56,7 +55,10 @@ func (j *job) whole(ctx context.Context, start, end int64) error {
 	}
 	n := int(end - start)
 	s := j.scratch
-	s.small = slices.Grow(s.small[:0], n)[:n]
+	if s.small == nil {
+		s.small = j.params.Buffer(max(j.params.Min, j.params.Fixed)) // no chunk that is read whole is larger
+	}
+	s.small = s.small[:n]
 	got, err := j.file.ReadAt(s.small, start)
 	if got < n && (err == nil || errors.Is(err, io.EOF)) {
 		err = ErrShrunk
@@ -76,7 +78,7 @@ func (j *job) one(off int64, plain []byte) error { return j.emit(off, plain, j.p
 // defined lets the data from start to end say where they are cut.
 func (j *job) defined(ctx context.Context, start, end int64) error {
 	if j.scratch.window == nil {
-		j.scratch.window = make([]byte, 2*j.params.Max)
+		j.scratch.window = j.params.Buffer(2 * j.params.Max)
 	}
 	w := window{buf: j.scratch.window, file: j.file, off: start, end: end}
 	for off := start; ; {

@@ -97,7 +97,9 @@ func (r *replay) standInPart(ctx context.Context, s *survey, loss *Loss) (b *cat
 		b.End = &catalog.End{Finished: r.now.until, State: catalog.Partial}
 	}
 	for i := range b.Opened {
-		loss.StandIns = append(loss.StandIns, b.Opened[i].Name)
+		if name := b.Opened[i].Name; name != "" {
+			loss.StandIns = append(loss.StandIns, name)
+		}
 	}
 	return b, nil
 }
@@ -162,6 +164,9 @@ func (s *survey) read(b *catalog.Batch, number int64) {
 	own := b.Scan == number
 	if own && b.Begin != nil {
 		s.owner, s.started = b.Begin.Source, b.Begin.Started
+	}
+	if b.Begin != nil && b.Begin.After == number && s.owner.ID == 0 { // a scan without changes has no entry that tells
+		s.owner = b.Begin.Source
 	}
 	if own {
 		for i := range b.Packs {
@@ -254,8 +259,20 @@ func (r *replay) standIns(ctx context.Context, s *survey, b *catalog.Batch) erro
 		e := r.standIn(s, id)
 		e.Dir, e.Name = root.Ino, "bus3-lost-"+id.String()
 		b.Opened = append(b.Opened, e)
+		r.standing[id] = e.ID
 	}
 	return nil
+}
+
+// retire ends stand-ins for directories that a later scan tells by their names.
+func (r *replay) retire(b *catalog.Batch) {
+	for i := range b.Opened {
+		e := &b.Opened[i]
+		if id, stands := r.standing[e.Ino]; stands && e.Kind == catalog.Directory && e.Flags&catalog.Lost == 0 {
+			b.Closed = append(b.Closed, catalog.Closed{ID: id, Last: b.Scan - 1})
+			delete(r.standing, e.Ino)
+		}
+	}
 }
 
 // rootFor is the root of the scan's tree: in b, in the catalog, or a new one in b where all parts that had one are lost.

@@ -152,6 +152,7 @@ func Sync(ctx context.Context, cat Catalog, store Store, j Journal, o Options) (
 	}
 	r := &replay{
 		cat: cat, store: store, journal: j, o: o, report: &Report{}, marked: map[catalog.ID]int64{}, surveyed: map[int64]*survey{},
+		standing: map[catalog.ID]catalog.ID{},
 	}
 	err = r.run(ctx)
 	if err == nil {

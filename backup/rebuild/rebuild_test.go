@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,40 +17,40 @@ import (
 
 func TestARebuiltCatalogTellsTheSame(t *testing.T) {
 	w := newWorld(t)
-	w.history()
+	w.History()
 	cat := newCatalog(t)
-	report, err := rebuild.Run(t.Context(), cat, w.store, w.repo, rebuild.Options{})
+	report, err := rebuild.Run(t.Context(), cat, w.Store, w.Repo, rebuild.Options{})
 	must(t, err)
-	if diff := cmp.Diff(tell(t, w.cat), tell(t, cat)); diff != "" {
+	if diff := cmp.Diff(tell(t, w.Cat), tell(t, cat)); diff != "" {
 		t.Error(diff)
 	}
-	if int(report.Parts) != len(w.journal()) || len(report.Unfinished) != 0 {
-		t.Errorf("%+v of %d objects", report, len(w.journal()))
+	if int(report.Parts) != len(w.Journal()) || len(report.Unfinished) != 0 {
+		t.Errorf("%+v of %d objects", report, len(w.Journal()))
 	}
 }
 
 func TestAFilledCatalogIsNotRebuilt(t *testing.T) {
 	w := newWorld(t)
-	w.history()
-	if _, err := rebuild.Run(t.Context(), w.cat, w.store, w.repo, rebuild.Options{}); !errors.Is(err, rebuild.ErrFilled) {
+	w.History()
+	if _, err := rebuild.Run(t.Context(), w.Cat, w.Store, w.Repo, rebuild.Options{}); !errors.Is(err, rebuild.ErrFilled) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestACatalogOfAnotherRepositoryIsRefused(t *testing.T) {
 	w, other := newWorld(t), newWorld(t)
-	if _, err := w.sync(other.cat, rebuild.Options{}); !errors.Is(err, catalog.ErrOtherRepository) {
+	if _, err := w.Sync(other.Cat, rebuild.Options{}); !errors.Is(err, catalog.ErrOtherRepository) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestAnInterruptedRebuildGoesOn(t *testing.T) {
 	w := newWorld(t)
-	w.history()
-	for stop := range len(w.journal()) {
+	w.History()
+	for stop := range len(w.Journal()) {
 		cat := newCatalog(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := rebuild.Run(ctx, cat, w.store, w.repo, rebuild.Options{Progress: func(p rebuild.Progress) {
+		_, err := rebuild.Run(ctx, cat, w.Store, w.Repo, rebuild.Options{Progress: func(p rebuild.Progress) {
 			if p.Parts > int64(stop) {
 				cancel()
 			}
@@ -59,9 +58,9 @@ func TestAnInterruptedRebuildGoesOn(t *testing.T) {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
-		_, err = rebuild.Run(t.Context(), cat, w.store, w.repo, rebuild.Options{})
+		_, err = rebuild.Run(t.Context(), cat, w.Store, w.Repo, rebuild.Options{})
 		must(t, err)
-		if diff := cmp.Diff(tell(t, w.cat), tell(t, cat)); diff != "" {
+		if diff := cmp.Diff(tell(t, w.Cat), tell(t, cat)); diff != "" {
 			t.Errorf("interrupted after %d parts: %s", stop, diff)
 		}
 	}
@@ -70,63 +69,46 @@ func TestAnInterruptedRebuildGoesOn(t *testing.T) {
 func TestSyncAppliesOnlyWhatIsLacking(t *testing.T) {
 	w := newWorld(t)
 	old := newCatalog(t)
-	w.tree(w.begin(0, "/one"))
-	_, err := w.sync(old, rebuild.Options{})
+	w.Tree(w.Begin(0, "/one"))
+	_, err := w.Sync(old, rebuild.Options{})
 	must(t, err)
-	s := w.begin(1, "/one") // runs, while another one ends
-	w.tree(w.begin(2, "/two"))
-	report, err := w.sync(old, rebuild.Options{})
+	s := w.Begin(1, "/one") // runs, while another one ends
+	w.Tree(w.Begin(2, "/two"))
+	report, err := w.Sync(old, rebuild.Options{})
 	must(t, err)
 	if report.Parts != 6 || !slices.Equal(report.Unfinished, []int64{1}) {
 		t.Errorf("%+v", report)
 	}
-	w.tree(s)
-	report, err = w.sync(old, rebuild.Options{})
+	w.Tree(s)
+	report, err = w.Sync(old, rebuild.Options{})
 	must(t, err)
 	if report.Parts != 4 || len(report.Unfinished) != 0 {
 		t.Errorf("%+v", report)
 	}
-	if diff := cmp.Diff(tell(t, w.cat), tell(t, old)); diff != "" {
+	if diff := cmp.Diff(tell(t, w.Cat), tell(t, old)); diff != "" {
 		t.Error(diff)
 	}
-}
-
-// damages are what can happen to an object. Each gives the body that is found in its place, nil for none.
-func damages(t *testing.T, w, older *world, key string, all []string) map[string][]byte {
-	t.Helper()
-	body, err := os.ReadFile(w.object(key))
-	must(t, err)
-	i := slices.Index(all, key)
-	other, err := os.ReadFile(w.object(all[(i+1)%len(all)]))
-	must(t, err)
-	flipped := slices.Clone(body)
-	flipped[len(flipped)/2] ^= 1
-	d := map[string][]byte{"removed": nil, "exchanged": other, "cut": body[:len(body)-1], "emptied": {}, "flipped": flipped}
-	if old, err := os.ReadFile(older.object(key)); err == nil && string(old) != string(body) {
-		d["replaced by an older version"] = old
-	}
-	return d
 }
 
 // TestEveryDamagedObjectIsNamed damages each object of the journal in turn. The last object of all is the only one whose absence
 // nothing in the store can prove: its scan counts as unfinished then.
 func TestEveryDamagedObjectIsNamed(t *testing.T) {
 	w := newWorld(t)
-	w.history()
-	all := w.journal()
-	older := w.fork(3) // another past: scans 3 and 4 were written differently
+	w.History()
+	all := w.Journal()
+	older := w.Fork(3) // another past: scans 3 and 4 were written differently
 	for _, key := range all {
-		for what, body := range damages(t, w, older, key, all) {
+		for what, body := range w.Damages(older, key, all) {
 			t.Run(what+" "+key, func(t *testing.T) {
-				w.during(key, body, func() { w.judge(t, key, what, all) })
+				w.During(key, body, func() { w.judge(t, key, what, all) })
 			})
 		}
 	}
 }
 
-func (w *world) judge(t *testing.T, key, what string, all []string) {
+func (w *testWorld) judge(t *testing.T, key, what string, all []string) {
 	scan, part, _ := repository.ParseJournalKey(key)
-	report, err := rebuild.Sync(t.Context(), newCatalog(t), w.store, w.repo, rebuild.Options{})
+	report, err := rebuild.Sync(t.Context(), newCatalog(t), w.Store, w.Repo, rebuild.Options{})
 	last := key == all[len(all)-1] || scan == 3 && part == 4 // the ends of the newest scans of both sources
 	if what == "removed" && last {
 		if err != nil || !slices.Contains(report.Unfinished, scan) {
@@ -150,16 +132,16 @@ func (w *world) judge(t *testing.T, key, what string, all []string) {
 // TestWhatTheRestTellsIsRecovered loses each object of the journal in turn.
 func TestWhatTheRestTellsIsRecovered(t *testing.T) {
 	w := newWorld(t)
-	w.history()
-	whole := tell(t, w.cat)
-	all := w.journal()
+	w.History()
+	whole := tell(t, w.Cat)
+	all := w.Journal()
 	for _, key := range all {
 		for what, body := range map[string][]byte{"removed": nil, "cut": []byte("cut")} {
 			t.Run(what+" "+key, func(t *testing.T) {
 				told := w.told(key)
-				w.during(key, body, func() {
+				w.During(key, body, func() {
 					cat := newCatalog(t)
-					report, err := w.sync(cat, rebuild.Options{Recover: true})
+					report, err := w.Sync(cat, rebuild.Options{Recover: true})
 					must(t, err)
 					w.judgeRecovery(t, key, what, told, report, whole, tell(t, cat))
 				})
@@ -168,7 +150,7 @@ func TestWhatTheRestTellsIsRecovered(t *testing.T) {
 	}
 }
 
-func (w *world) judgeRecovery(t *testing.T, key, what string, told []string, report *rebuild.Report, whole, got []string) {
+func (w *testWorld) judgeRecovery(t *testing.T, key, what string, told []string, report *rebuild.Report, whole, got []string) {
 	scan, part, _ := repository.ParseJournalKey(key)
 	unprovable := what == "removed" && (scan == 4 && part == 2 || scan == 3 && part == 4)
 	if named := slices.ContainsFunc(report.Losses, func(l rebuild.Loss) bool { return l.Key == key }); named == unprovable {
@@ -185,11 +167,11 @@ func (w *world) judgeRecovery(t *testing.T, key, what string, told []string, rep
 }
 
 // told are the IDs of the entries that a part of the journal opened.
-func (w *world) told(key string) (ids []string) {
-	w.t.Helper()
+func (w *testWorld) told(key string) (ids []string) {
+	w.T.Helper()
 	scan, part, _ := repository.ParseJournalKey(key)
-	b, _, err := w.repo.GetPartAny(w.t.Context(), scan, part)
-	must(w.t, err)
+	b, _, err := w.Repo.GetPartAny(w.T.Context(), scan, part)
+	must(w.T, err)
 	for i := range b.Opened {
 		ids = append(ids, b.Opened[i].ID.String())
 	}

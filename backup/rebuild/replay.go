@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/s3store"
@@ -18,10 +19,11 @@ type replay struct {
 	o       Options
 	report  *Report
 
-	now      scanState            // the scan being replayed
-	marked   map[catalog.ID]int64 // sources with losses, and the first scan that has one
-	surveyed map[int64]*survey    // scans with losses
-	strays   []stray              // packs that the catalog did not know at the first loss; nil before that
+	now      scanState                 // the scan being replayed
+	marked   map[catalog.ID]int64      // sources with losses, and the first scan that has one
+	surveyed map[int64]*survey         // scans with losses
+	standing map[catalog.ID]catalog.ID // directories for which a stand-in was made, and its entry
+	strays   []stray                   // packs that the catalog did not know at the first loss; nil before that
 }
 
 // scanState is what the catalog has of a scan. Parts is 0 while it does not know it.
@@ -174,6 +176,9 @@ func (r *replay) tear(ctx context.Context, f *fetched) error {
 
 // apply applies a batch and moves on in the scan.
 func (r *replay) apply(ctx context.Context, b *catalog.Batch) error {
+	if len(r.standing) > 0 {
+		r.retire(b)
+	}
 	if b.End != nil && r.lossy(r.now.source.ID) {
 		if err := r.doubt(ctx, b); err != nil {
 			return err
@@ -213,8 +218,13 @@ func (r *replay) enter(ctx context.Context, number int64) error {
 
 // leave takes down how the scan that was replayed stands.
 func (r *replay) leave(context.Context) error {
-	if r.now.number >= 0 && r.now.parts > 0 && !r.now.ended {
-		r.report.Unfinished = append(r.report.Unfinished, r.now.number)
+	is := r.now.number >= 0 && r.now.parts > 0 && !r.now.ended
+	i, was := slices.BinarySearch(r.report.Unfinished, r.now.number)
+	switch {
+	case is && !was:
+		r.report.Unfinished = slices.Insert(r.report.Unfinished, i, r.now.number)
+	case was && !is:
+		r.report.Unfinished = slices.Delete(r.report.Unfinished, i, i+1)
 	}
 	r.now = scanState{number: -1}
 	return nil

@@ -35,25 +35,46 @@ func (d *database) Many(ctx context.Context, q *relational.Query, keys relationa
 	})
 }
 
-// stream runs a query. Sessions that the server has ended since they were used, because it was restarted, are passed over.
+// absence is for how long a query waits for a server that was there and went away: it may be restarting.
+const absence = time.Minute
+
+// stream runs a query, again if the server went away before the first row came.
 func (d *database) stream(ctx context.Context, q *relational.Query, text string, args []any, width int, each func(*relational.Row) error) error {
-	for attempt := 0; ; attempt++ {
-		conn, err := d.pool.Acquire(ctx)
-		if err != nil {
-			return explain(ctx, err)
+	end := time.Now().Add(absence)
+	for pause := time.Duration(0); ; pause = min(2*pause+10*time.Millisecond, time.Second) {
+		if err := wait(ctx, pause); err != nil {
+			return err
 		}
 		came := false
-		err = d.streamFrom(ctx, conn, q, text, args, width, func(r *relational.Row) error {
+		err := d.streamOnce(ctx, q, text, args, width, func(r *relational.Row) error {
 			came = true
 			return each(r)
 		})
-		if err == nil || came || attempt == connections || !errors.Is(err, catalog.ErrUnavailable) {
+		if err == nil || came || !errors.Is(err, catalog.ErrUnavailable) || time.Now().After(end) {
 			return err
 		}
 	}
 }
 
-func (d *database) streamFrom(ctx context.Context, conn *pgxpool.Conn, q *relational.Query, text string, args []any, width int, each func(*relational.Row) error) (err error) {
+func wait(ctx context.Context, pause time.Duration) error {
+	if pause == 0 {
+		return nil
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *database) streamOnce(ctx context.Context, q *relational.Query, text string, args []any, width int, each func(*relational.Row) error) error {
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return explain(ctx, err)
+	}
 	c := &cursor{ctx: ctx, pooled: conn, width: width, shape: q.Shape}
 	c.rows, err = conn.Query(ctx, text, append([]any{binaryRows}, args...)...)
 	if err != nil {

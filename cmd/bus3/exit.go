@@ -58,7 +58,7 @@ func (t *terminal) fail(ctx context.Context, a *app, err error) int {
 	switch {
 	case code == exitInterrupted:
 		text = "interrupted; run the same command again to go on"
-	case code == exitPartial, isExitError(err): // both have been explained already
+	case code == exitPartial, errors.Is(err, errFaults), isExitError(err): // all have been explained already
 		return code
 	}
 	if a != nil && a.JSON {

@@ -80,12 +80,12 @@ func (b *bench) oneRound(ctx context.Context, c *corpus, number int) (err error)
 }
 
 // enter makes a tool's repository.
-func (r *round) enter(ctx context.Context, make maker) error {
+func (r *round) enter(ctx context.Context, newTool maker) error {
 	p, err := r.newPlace(ctx, r.s3.Endpoint())
 	if err != nil {
 		return err
 	}
-	t := make(p)
+	t := newTool(p)
 	r.tools, r.places = append(r.tools, t), append(r.places, p)
 	return t.create(ctx)
 }
@@ -116,7 +116,7 @@ func (r *round) backups(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.add(row+": stored", t.name(), float64(stored.bytes)/(1<<20))
+		r.add(row+": stored", t.name(), float64(stored.bytes)/mebibyte)
 		r.add(row+": objects", t.name(), float64(stored.files))
 	}
 	if !r.wants(row) {

@@ -112,11 +112,10 @@ func peakMiB(pid int) float64 {
 
 // served is a file system that a process of ours serves.
 type served struct {
-	point      string
-	ready      float64 // seconds from the start of the process until the root could be listed
-	cmd        *exec.Cmd
-	complaints *bytes.Buffer
-	ended      chan error
+	point string
+	ready float64 // seconds from the start of the process until the root could be listed
+	cmd   *exec.Cmd
+	ended chan error
 }
 
 // serve starts a command that serves a mount in the foreground, and waits until its root can be listed.
@@ -129,7 +128,7 @@ func (c command) serve(ctx context.Context, point string) (*served, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	m := &served{point: point, cmd: cmd, complaints: complaints, ended: make(chan error, 1)}
+	m := &served{point: point, cmd: cmd, ended: make(chan error, 1)}
 	go func() { m.ended <- cmd.Wait() }()
 	for !isMounted(point) {
 		select {
@@ -163,7 +162,8 @@ func (m *served) end() (peak float64, err error) {
 			break
 		}
 		if time.Since(start) > 10*time.Second { // busy
-			return peak, errors.Join(fmt.Errorf("unmount %s: %w: %s", m.point, err, out), m.abandon())
+			m.abandon()
+			return peak, fmt.Errorf("unmount %s: %w: %s", m.point, err, out)
 		}
 	}
 	select {
@@ -174,15 +174,15 @@ func (m *served) end() (peak float64, err error) {
 		}
 		return peak, err
 	case <-time.After(patience):
-		return peak, errors.Join(fmt.Errorf("the server of %s does not end", m.point), m.abandon())
+		m.abandon()
+		return peak, fmt.Errorf("the server of %s does not end", m.point)
 	}
 }
 
 // abandon takes the mount away whoever uses it, and ends the process.
-func (m *served) abandon() error {
+func (m *served) abandon() {
 	_ = exec.Command("fusermount3", "-u", "-z", m.point).Run() // may be gone already
 	_ = m.cmd.Process.Signal(syscall.SIGKILL)                  // the same
-	return nil
 }
 
 func tail(text []byte) []byte {

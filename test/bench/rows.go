@@ -22,7 +22,7 @@ func allRows(s *settings) []row {
 }
 
 func backupRows(s *settings) []row {
-	const tar = "tar | cat"
+	const tar = "tar into cat"
 	return []row{
 		{"backup small50k", "s", tar, []bound{times(0.5, "restic"), atMost(float64(s.Files) / 20_000)}},
 		{"backup big", "s", "PUTs of 32 MiB", []bound{times(0.4, "kopia"), atMost(float64(s.Big) * float64(s.BigMiB) * (1 << 20) / 300e6)}},

@@ -20,6 +20,8 @@ type bench struct {
 	set     *settings
 	rows    []row
 	results results
+
+	loadBefore string
 	stage
 }
 
@@ -36,7 +38,7 @@ type stage struct {
 
 // newBench makes the stage. It is taken down by close.
 func newBench(ctx context.Context, s *settings) (_ *bench, err error) {
-	b := &bench{set: s, rows: allRows(s), results: results{}}
+	b := &bench{set: s, rows: allRows(s), results: results{}, loadBefore: load()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())

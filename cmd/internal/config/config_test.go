@@ -69,8 +69,10 @@ func TestMistakesNameTheirLine(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", "store: file:///x\n\nstor: y\n", `f: line 3: "stor" is no setting of bus3`},
 		{"unknown key below s3_config", "s3_config:\n  s3_bucket: b\n  s3_region: c\n", `f: line 3: "s3_region" is no setting`},
-		{"wrong type", "roots: [/a]\njobs: many\n", "f: line 2: "},
-		{"wrong list", "roots:\n  a: b\n", "f: line 2: "},
+		{"wrong type", "roots: [/a]\njobs: many\n", "f: line 2: the value must be a whole number"},
+		{"wrong list", "roots:\n  a: b\n", "f: line 2: the value must be a list"},
+		{"no list", "tags: nightly\n", "f: line 1: the value must be a list"},
+		{"no settings", "s3_config: bucket\n", "f: line 1: the value must be settings of their own"},
 		{"bad size", "host: a\ncache_size: lots\n", `f: line 2: "lots" is no size`},
 		{"bad word", "# comment\ncompression: zip\n", `f: line 2: compression: "zip" is not one of auto`},
 		{"bad rate", "limit_upload: -1\n", "f: line 1: limit_upload: -1 is no rate"},

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 )
 
 // describe says in one line what the YAML library found, and where.
@@ -22,7 +24,34 @@ func describe(name string, err error) error {
 	if errors.As(err, &unknown) && unknown.Token != nil {
 		return fmt.Errorf("%s: %s%q is no setting of bus3; bus3.example.yaml lists them all", name, at, unknown.Token.Value)
 	}
+	var mismatch *yaml.TypeError
+	if errors.As(err, &mismatch) && mismatch.DstType != nil {
+		return fmt.Errorf("%s: %sthe value must be %s", name, at, wanted(mismatch.DstType.Kind()))
+	}
+	var shape *yaml.UnexpectedNodeTypeError
+	if errors.As(err, &shape) {
+		kind := reflect.Struct
+		if shape.Expected == ast.SequenceType {
+			kind = reflect.Slice
+		}
+		return fmt.Errorf("%s: %sthe value must be %s", name, at, wanted(kind))
+	}
 	return fmt.Errorf("%s: %s%s", name, at, located.GetMessage())
+}
+
+// wanted is a kind of value in a user's words.
+func wanted(k reflect.Kind) string {
+	switch k {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Slice:
+		return "a list: [one, two]"
+	case reflect.String:
+		return "a text"
+	}
+	return "settings of their own, further indented"
 }
 
 // lineOf is "line N: " of a top-level key, or "" should it not be found.

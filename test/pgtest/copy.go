@@ -1,0 +1,33 @@
+package pgtest
+
+import (
+	"crypto/rand"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Copy makes a new database that is what the one with that URL is now, as a dump restored would be, and returns its
+// URL. Nobody may be connected to the other one. It is dropped when the test ends.
+func (s *Server) Copy(t testing.TB, of string) string {
+	t.Helper()
+	from, err := url.Parse(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "bus3_test_" + rand.Text()
+	template := pgx.Identifier{strings.TrimPrefix(from.Path, "/")}.Sanitize()
+	if err := s.exec("CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + template); err != nil {
+		t.Fatalf("copy a database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.exec("DROP DATABASE " + pgx.Identifier{name}.Sanitize() + " WITH (FORCE)"); err != nil {
+			t.Errorf("drop the copy of a database: %v", err)
+		}
+	})
+	u := *s.admin
+	u.Path = "/" + name
+	return u.String()
+}
