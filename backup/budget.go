@@ -39,9 +39,9 @@ const (
 
 	// batchPacks and batchRows are what a batch holds: it ends at the first end of a pack where one of them is reached...
 	batchPacks = 4
-	batchRows  = 28_000
+	batchRows  = 100_000
 	// ...or here, whatever the packs.
-	maxBatchRows = 80_000
+	maxBatchRows = 140_000
 	// rowsOnly is after how many rows that need no data they are passed on.
 	rowsOnly = 2048
 	// batchAge is after what time a batch ends at the end of a pack, and oldBatchAge after what time anyhow.

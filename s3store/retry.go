@@ -86,10 +86,7 @@ func (p patience) once(ctx context.Context, number int, end time.Time, f func(co
 	defer watch.Stop()
 	err := f(ctx, attempt{number: number, moved: func() { watch.Reset(p.stall) }})
 	if err != nil && ctx.Err() != nil {
-		if errors.Is(context.Cause(ctx), errStalled) {
-			return temporary{errStalled}
-		}
-		return temporary{err} // the deadline of the whole, or the caller gave up: try tells them apart
+		return temporary{errStalled} // or the caller gave up: try tells them apart
 	}
 	return err
 }

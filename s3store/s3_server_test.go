@@ -120,7 +120,7 @@ func TestAServerThatIsAwayIsNamed(t *testing.T) {
 	server := versity.New(t)
 	versity.Setenv(t, server.Admin)
 	line := slow.New(t, server.Address(), 0)
-	s := open(t, versity.StoreURL(server.Bucket(t), line.Endpoint()), s3store.Options{ReadDeadline: 100 * time.Millisecond})
+	s := open(t, versity.StoreURL(server.Bucket(t), line.Endpoint()), s3store.Options{ReadDeadline: 2 * time.Second})
 	line.Cut()
 	_, err := s.Get(t.Context(), "a", 10)
 	if !errors.Is(err, s3store.ErrUnavailable) || !strings.Contains(err.Error(), "cannot reach "+line.Endpoint()) {

@@ -2,16 +2,22 @@ package test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/bus3/bus3/catalog/failpoint"
+	"github.com/bus3/bus3/test/pgtest"
+	"github.com/bus3/bus3/test/versity"
 )
 
 // explosive is the program with its fail points, built once for all tests.
@@ -64,6 +70,26 @@ func (r *rig) dies(point string, args ...string) {
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGKILL {
 		r.t.Fatalf("bus3 %q was not killed at %s, it ended: %v\n%s", args, point, cmd.ProcessState, out)
 	}
+	r.sessionsEnd()
+}
+
+// sessionsEnd waits until PostgreSQL has noticed that a process was killed: until then its locks are held.
+func (r *rig) sessionsEnd() {
+	r.t.Helper()
+	db := r.setting("BUS3_CATALOG")
+	if !strings.HasPrefix(db, "postgres") {
+		return
+	}
+	conn, err := pgx.Connect(r.t.Context(), db)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	until(r.t, "the sessions of the killed process have ended", func() bool {
+		others := -1
+		err := conn.QueryRow(r.t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'bus3'`).Scan(&others)
+		return err == nil && others == 0
+	})
 }
 
 // halted is a bus3 that waits at a fail point.
@@ -111,4 +137,78 @@ func (h *halted) goesOn() (stdout, stderr string, code int) {
 		h.t.Fatal("bus3 does not end")
 	}
 	return h.out.String(), h.errs.String(), h.cmd.ProcessState.ExitCode()
+}
+
+// inMemory is a directory in memory where there is room, since tests would otherwise wait for the disk most of the time:
+// what a killed process has written is there in any case.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	const memory, room = "/dev/shm", 1 << 30
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(memory, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "bus3-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// quickRig is a rig in memory.
+func quickRig(t *testing.T) *rig {
+	t.Helper()
+	r := bareRig(t)
+	r.dir = inMemory(t)
+	r.home = r.path("home")
+	if err := os.Mkdir(r.home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// servers are a PostgreSQL and an S3 server.
+type servers struct {
+	pg *pgtest.Server
+	s3 *versity.Server
+}
+
+// private makes servers that nobody else uses, and that may be stopped and started.
+func private(t *testing.T) *servers { return &servers{pgtest.Private(t), quickVersity(t)} }
+
+func quickVersity(t *testing.T) *versity.Server {
+	t.Helper()
+	s3, err := versity.Start(t.Context(), inMemory(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s3.Close)
+	return s3
+}
+
+// rig has a bucket and a database, initialised.
+func (s *servers) rig(t *testing.T) *rig {
+	t.Helper()
+	r := quickRig(t)
+	bucket := s.s3.Bucket(t)
+	r.store, r.objects = s.s3.URL(bucket), filepath.Join(s.s3.Data(), bucket)
+	r.env = append(append(r.env, s.s3.Admin.Env()...), "BUS3_STORE="+r.store, "BUS3_CATALOG="+s.pg.Database(t))
+	r.bus3("init")
+	return r
+}
+
+// localRig is one with a directory and an SQLite file, initialised.
+func localRig(t *testing.T) *rig {
+	t.Helper()
+	r := quickRig(t)
+	r.objects = r.path("store")
+	r.store = "file://" + r.objects
+	r.env = append(r.env, "BUS3_STORE="+r.store, "BUS3_CATALOG=sqlite://"+r.path("catalog.db"))
+	r.bus3("init")
+	return r
 }

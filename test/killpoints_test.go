@@ -88,6 +88,7 @@ type scene struct {
 	want   []tree.Entry // of the source
 	before account      // of the catalog
 	bucket string
+	server *versity.Server // of the bucket
 }
 
 func TestNothingIsLostWhereverABackupIsKilled(t *testing.T) {
@@ -111,9 +112,15 @@ func TestNothingIsLostWhereverABackupIsKilled(t *testing.T) {
 }
 
 func newScene(t *testing.T, c combination) *scene {
-	r := newRig(t, c)
-	s := &scene{rig: r, c: c, source: r.path("source"), key: filepath.Join(r.home, ".config", "bus3", "key.txt"), bucket: filepath.Base(r.objects)}
-	r.bus3("init")
+	s3 := (*versity.Server)(nil)
+	r := (*rig)(nil)
+	if c.s3 {
+		s3 = quickVersity(t)
+		r = (&servers{stage.postgres(t), s3}).rig(t)
+	} else {
+		r = localRig(t)
+	}
+	s := &scene{rig: r, c: c, server: s3, source: r.path("source"), key: filepath.Join(r.home, ".config", "bus3", "key.txt"), bucket: filepath.Base(r.objects)}
 	grow(t, s.source)
 	s.at("").backup(s.source)
 	rename(t, s.source, "d1", "moved")
@@ -154,15 +161,14 @@ func rename(t *testing.T, dir, from, to string) {
 // copy is a rig with a store and a catalog of its own that are as the scene's are.
 func (s *scene) copy(t *testing.T) *rig {
 	t.Helper()
-	r := bareRig(t)
+	r := quickRig(t)
 	r.objects = r.path("store")
 	r.store = "file://" + r.objects
 	if s.c.s3 {
-		server := stage.versity(t)
-		bucket := server.Bucket(t)
-		copyBucket(t, server, s.objects, s.bucket, bucket)
-		r.store, r.objects = server.URL(bucket), filepath.Join(server.Data(), bucket)
-		r.env = append(r.env, server.Admin.Env()...)
+		bucket := s.server.Bucket(t)
+		copyBucket(t, s.server, s.objects, s.bucket, bucket)
+		r.store, r.objects = s.server.URL(bucket), filepath.Join(s.server.Data(), bucket)
+		r.env = append(r.env, s.server.Admin.Env()...)
 	} else if err := os.CopyFS(r.objects, os.DirFS(s.objects)); err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +341,7 @@ func TestARebuildGoesOnWhereverItIsKilled(t *testing.T) {
 			s.at("").backup(s.source)
 			want := s.catalog()
 			for _, point := range []string{"begin.before-commit", "begin.before-commit:3", "apply.begun", "apply.table:7", "apply.closed:2", "apply.before-commit:3"} {
-				db := "sqlite://" + filepath.Join(t.TempDir(), "new.db")
+				db := "sqlite://" + filepath.Join(inMemory(t), "new.db")
 				if c.postgres {
 					db = stage.postgres(t).Database(t)
 				}

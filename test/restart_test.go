@@ -7,16 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/bus3/bus3/test/pgtest"
-	"github.com/bus3/bus3/test/versity"
 )
-
-// servers are a PostgreSQL and an S3 server that a test may stop and start.
-type servers struct {
-	pg *pgtest.Server
-	s3 *versity.Server
-}
 
 // stop ends some of them as a crash would.
 func (s *servers) stop(pg, s3 bool) (err error) {
@@ -45,7 +36,7 @@ func (s *servers) start(pg, s3 bool) error {
 // TestServersThatRestartCostABackupNothing restarts servers while a backup is at a certain point.
 func TestServersThatRestartCostABackupNothing(t *testing.T) {
 	t.Parallel()
-	s := &servers{pgtest.Private(t), versity.New(t)}
+	s := private(t)
 	for _, c := range []struct {
 		point  string
 		pg, s3 bool
@@ -89,7 +80,7 @@ func TestServersThatRestartCostABackupNothing(t *testing.T) {
 // TestServersThatAreAwayForAWhile are not there while the backup goes on, and come back at some time.
 func TestServersThatAreAwayForAWhile(t *testing.T) {
 	t.Parallel()
-	s := &servers{pgtest.Private(t), versity.New(t)}
+	s := private(t)
 	for _, point := range []string{"backup.begun", "backup.after-pack", "backup.batch.after-journal"} {
 		t.Run(point, func(t *testing.T) {
 			r := s.rig(t)
@@ -112,20 +103,11 @@ func TestServersThatAreAwayForAWhile(t *testing.T) {
 	}
 }
 
-func (s *servers) rig(t *testing.T) *rig {
-	t.Helper()
-	r := bareRig(t)
-	bucket := s.s3.Bucket(t)
-	r.store, r.objects = s.s3.URL(bucket), filepath.Join(s.s3.Data(), bucket)
-	r.env = append(append(r.env, s.s3.Admin.Env()...), "BUS3_STORE="+r.store, "BUS3_CATALOG="+s.pg.Database(t))
-	r.bus3("init")
-	return r
-}
-
 // finds backs "source" up after something happened to a backup of it: nothing is lost, and nothing there twice.
 func (r *rig) finds() summary {
 	t := r.t
 	t.Helper()
+	r.sessionsEnd()
 	next := r.at("").backup(r.path("source"))
 	now := r.catalog()
 	agree(t, "a rebuild", now, r.open(filepath.Join(r.home, ".config", "bus3", "key.txt")).rebuilt(t))

@@ -63,7 +63,7 @@ func tell(t *testing.T, cat told) account {
 
 type teller struct {
 	told
-	t *testing.T
+	t   *testing.T
 	all account
 }
 
@@ -217,7 +217,7 @@ func tellSQLite(t *testing.T, path string) account {
 // rebuilt is what a new catalog tells that is filled from the store alone.
 func (o opened) rebuilt(t *testing.T) account {
 	t.Helper()
-	cat, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "rebuilt.db"), sqlite.Options{})
+	cat, err := sqlite.Open(t.Context(), filepath.Join(inMemory(t), "rebuilt.db"), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -166,26 +166,27 @@ func (c *checker) judge(ctx context.Context, v *verdict, total int64) error {
 	if v.reason != "" {
 		return c.damaged(ctx, PackDamaged, v.rows, v.reason, v.bad)
 	}
-	ids := make([]catalog.ID, len(v.rows))
-	for i := range v.rows {
-		ids[i] = v.rows[i].id
-	}
-	c.remember(ctx, ids)
+	c.remember(ctx, v.rows, time.Now().UnixNano())
 	return ctx.Err()
 }
 
-// remember has the catalog remember that packs were verified. A catalog that may only be read does not: the check holds none the less.
-func (c *checker) remember(ctx context.Context, packs []catalog.ID) {
+// remember has the catalog remember when a pack was verified, or (broken) that it cannot be. A catalog that may only be
+// read does not: the check holds none the less.
+func (c *checker) remember(ctx context.Context, rows []row, at int64) {
 	if c.forgets {
 		return
 	}
-	err := c.cat.MarkVerified(ctx, packs, time.Now().UnixNano())
+	ids := make([]catalog.ID, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].id
+	}
+	err := c.cat.MarkVerified(ctx, ids, at)
 	if err == nil || ctx.Err() != nil {
 		return
 	}
 	c.forgets = true
 	c.found(Finding{
 		Severity: Note, Kind: NotRemembered, Scan: -1,
-		Message: fmt.Sprintf("the catalog does not remember what was verified, so that the next check of a part may read the same: %v", err),
+		Message: fmt.Sprintf("the catalog may only be read, and does not remember what this check found out: %v", err),
 	})
 }

@@ -75,6 +75,11 @@ func (l *lock) Release() error {
 	if conn.IsClosed() {
 		return nil // lost long ago
 	}
+	// A session ends some time after it was told to, and the lock must be free when Release returns. Where this does not
+	// reach the server, the lock ends with the session.
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, _ = conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
 	return closeNow(conn)
 }
 

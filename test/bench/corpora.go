@@ -41,6 +41,9 @@ func (b *bench) wantsCorpus(name string) bool {
 }
 
 func (b *bench) oneCorpus(ctx context.Context, name string) (err error) {
+	if err := b.checkRoom(name); err != nil {
+		return err
+	}
 	c, err := b.makeCorpus(ctx, name)
 	if err != nil {
 		return err

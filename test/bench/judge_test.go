@@ -183,3 +183,10 @@ func TestThePlotIsWellFormed(t *testing.T) {
 		t.Errorf("%d lines are drawn, want 2\n%s", lines, drawing)
 	}
 }
+
+func TestACorpusThatDoesNotFitIsRefused(t *testing.T) {
+	b := &bench{set: &settings{Files: 1 << 40, Big: 1, BigMiB: 1}, stage: stage{dir: t.TempDir()}}
+	if err := b.checkRoom("small50k"); err == nil || !strings.Contains(err.Error(), "FILES=") {
+		t.Errorf("a corpus larger than any memory: %v", err)
+	}
+}

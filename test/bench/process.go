@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -102,12 +101,17 @@ func peakMiB(pid int) float64 {
 	if err != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	kib, err := strconv.Atoi(strings.TrimSpace(strings.SplitN(rest, "kB", 2)[0]))
-	if err != nil {
+	var kib float64
+	if _, err := fmt.Sscan(after(string(status), "VmHWM:"), &kib); err != nil {
 		return 0
 	}
-	return float64(kib) / 1024
+	return kib / 1024
+}
+
+// after is what stands behind a key.
+func after(text, key string) string {
+	_, rest, _ := strings.Cut(text, key)
+	return rest
 }
 
 // served is a file system that a process of ours serves.

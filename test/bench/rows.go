@@ -25,7 +25,9 @@ func backupRows(s *settings) []row {
 	const tar = "tar into cat"
 	return []row{
 		{"backup small50k", "s", tar, []bound{times(0.5, "restic"), atMost(float64(s.Files) / 20_000)}},
+		{"backup small50k: cpu", "cpu s", tar, nil},
 		{"backup big", "s", "PUTs of 32 MiB", []bound{times(0.4, "kopia"), atMost(float64(s.Big) * float64(s.BigMiB) * (1 << 20) / 300e6)}},
+		{"backup big: cpu", "cpu s", "", nil},
 		{"backup usr", "s", tar, []bound{times(0.5, "restic")}},
 		{"backup usr: cpu", "cpu s", tar, []bound{times(0.45, "restic")}},
 		{"backup usr: stored", "MiB", "", []bound{times(1.02, "restic")}},
@@ -43,9 +45,11 @@ func backupRows(s *settings) []row {
 func readRows() []row {
 	return []row{
 		{"restore small50k", "s", "cp -a", []bound{times(1.5, limit)}},
+		{"restore small50k: cpu", "cpu s", "cp -a", nil},
 		{"restore usr", "s", "cp -a", []bound{times(0.6, "restic")}},
 		{"restore usr: cpu", "cpu s", "cp -a", nil},
 		{"restore big", "s", "cp", []bound{times(0.5, "restic")}},
+		{"restore big: cpu", "cpu s", "cp", nil},
 		{"mount ready", "s", "do-nothing server", []bound{atMost(0.3)}},
 		{"mount ls -lR small50k", "s", "do-nothing server", []bound{times(1.3, limit)}},
 		{"mount cp -a small50k", "s", "do-nothing server", []bound{times(1.4, limit), times(0.4, "kopia")}},

@@ -20,7 +20,8 @@ func (c *Catalog) EachPack(ctx context.Context, fn func(p *catalog.Pack, verifie
 	})
 }
 
-// MarkVerified notes when packs were verified (ns since 1970).
+// MarkVerified notes when packs were verified (ns since 1970). A negative time says that a pack was found to be broken:
+// KnownChunks does not tell its chunks any more, so that the next backup that meets them stores them again.
 func (c *Catalog) MarkVerified(ctx context.Context, packs []catalog.ID, at int64) error {
 	return c.db.Write(ctx, func(tx Tx) error {
 		return tx.ExecMany(ctx, `UPDATE pack SET verified = $1 {from} WHERE id = {a}`, Keys{ints(packs)}, at)

@@ -22,7 +22,7 @@ var (
 	}
 	knownChunk = Query{
 		SQL: `SELECT c.id FROM chunk c JOIN segment s ON s.id = c.segment JOIN pack p ON p.id = s.pack ` +
-			`WHERE substr(c.hash, 1, 6) = substr({a}, 1, 6) AND c.hash = {a}`,
+			`WHERE substr(c.hash, 1, 6) = substr({a}, 1, 6) AND c.hash = {a} AND COALESCE(p.verified, 0) >= 0`,
 		Shape: "i",
 	}
 	knownValue = Query{SQL: `SELECT id FROM value WHERE substr(hash, 1, 6) = substr({a}, 1, 6) AND hash = {a}`, Shape: "i"}
