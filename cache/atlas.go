@@ -139,6 +139,9 @@ func (a *atlas) load(ctx context.Context, l line, from int64) (*window, error) {
 		err = a.cat.Pieces(ctx, catalog.ID(l), from, windowRows, func(p *catalog.PlacedPiece) error {
 			return w.append(p.Offset, &p.Place)
 		})
+		if err == nil && len(w.rows) == 0 {
+			err = a.exists(ctx, l)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find chunks in the catalog: %w", err)
@@ -146,6 +149,20 @@ func (a *atlas) load(ctx context.Context, l line, from int64) (*window, error) {
 	w.rows = slices.Clip(w.rows)
 	w.close()
 	return w, nil
+}
+
+// exists tells a content that has no pieces where they were asked for, which is a hole, from one that has none at all:
+// its rows are missing, and what they would say is no hole.
+func (a *atlas) exists(ctx context.Context, l line) error {
+	some := false
+	err := a.cat.Pieces(ctx, catalog.ID(l), 0, 1, func(*catalog.PlacedPiece) error {
+		some = true
+		return nil
+	})
+	if err == nil && !some {
+		err = catalog.Invalidf("content %s has no pieces", catalog.ID(l))
+	}
+	return err
 }
 
 // append adds a row, which must lie behind the ones before.

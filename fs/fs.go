@@ -50,6 +50,8 @@ type filesystem struct {
 	listings *listings
 	values   *values
 	scans    *scans
+
+	complaints complaints
 }
 
 // String is the name in debug output.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
@@ -49,6 +50,8 @@ func newFilesystem(cat Catalog, reader Reader, o Options) *filesystem {
 		cat:           cat, reader: reader, log: o.Log,
 		listings: newListings(cat, o.ListingBytes),
 		values:   newValues(cat),
+
+		complaints: complaints{now: time.Now},
 	}
 	f.listings.after = f.values.prefetch
 	f.scans = &scans{

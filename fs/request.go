@@ -44,7 +44,13 @@ func (f *filesystem) failed(ctx context.Context, what string, node uint64, err e
 	case errors.Is(err, catalog.ErrNotFound):
 		return fuse.Status(syscall.ESTALE)
 	}
-	f.log.Error(fmt.Sprintf("cannot %s %q", what, f.path(node)), "error", err)
+	if show, hidden := f.complaints.allow(); show {
+		args := []any{"error", err}
+		if hidden > 0 {
+			args = append(args, "not shown before", hidden)
+		}
+		f.log.Error(fmt.Sprintf("cannot %s %q", what, f.path(node)), args...)
+	}
 	return fuse.EIO
 }
 

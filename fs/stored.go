@@ -3,6 +3,7 @@ package fs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 
@@ -15,7 +16,8 @@ const (
 )
 
 // ContentSizer is what a catalog may offer beyond Catalog: the sum of the lengths of the pieces of many contents, in
-// one query. Contents without pieces need not be reported. Without it, pieces are read content by content.
+// one query. Contents without pieces, or with pieces that lead nowhere, are not reported. Without it, pieces are read
+// content by content.
 type ContentSizer interface {
 	ContentBytes(ctx context.Context, contents []catalog.ID, fn func(content catalog.ID, bytes int64) error) error
 }
@@ -97,7 +99,8 @@ func measureContents(ctx context.Context, cat Catalog, l *listing, contents []wa
 		})
 	}
 	for _, w := range contents {
-		if err := measureContent(ctx, cat, l, w.item); err != nil {
+		// One file that is damaged must not hide the others: whoever asks for its attributes is told.
+		if err := measureContent(ctx, cat, l, w.item); err != nil && !errors.Is(err, catalog.ErrInvalid) {
 			return err
 		}
 	}
@@ -108,10 +111,12 @@ func measureContents(ctx context.Context, cat Catalog, l *listing, contents []wa
 func measureContent(ctx context.Context, cat Catalog, l *listing, i int) error {
 	const batch = 4096
 	var sum, from int64
+	some := false
 	for {
 		n := 0
 		err := cat.Pieces(ctx, l.items[i].data, from, batch, func(p *catalog.PlacedPiece) error {
 			n++
+			some = true
 			sum += int64(p.Place.Length)
 			from = p.Offset + int64(p.Place.Length)
 			return nil
@@ -122,6 +127,9 @@ func measureContent(ctx context.Context, cat Catalog, l *listing, i int) error {
 		if n < batch || from >= l.items[i].size {
 			break
 		}
+	}
+	if !some { // zero blocks would tell programs that it is one hole
+		return catalog.Invalidf("content %s has no pieces", l.items[i].data)
 	}
 	atomic.StoreInt64(&l.items[i].stored, min(sum, l.items[i].size))
 	return nil

@@ -39,6 +39,7 @@ type Catalog interface {
 	ChunkPlaces(ctx context.Context, ids []catalog.ID, fn func(*catalog.Place) error) error
 	PlacesFrom(ctx context.Context, from catalog.ID, limit int, fn func(*catalog.Place) error) error
 	Pieces(ctx context.Context, content catalog.ID, from int64, limit int, fn func(*catalog.PlacedPiece) error) error
+	ContentBytes(ctx context.Context, contents []catalog.ID, fn func(content catalog.ID, bytes int64) error) error
 
 	EachPack(ctx context.Context, fn func(p *catalog.Pack, verified int64) error) error
 	EachPlace(ctx context.Context, pack catalog.ID, fn func(*catalog.Place) error) error

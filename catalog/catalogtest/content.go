@@ -151,6 +151,15 @@ func testPieces(t *testing.T, e Engine) {
 	wantErr(t, catalog.ErrInvalid, cat.Pieces(ctx, broken, 0, 10, ignore))
 	wantErr(t, catalog.ErrInvalid, cat.Pieces(ctx, overlap, 0, 10, ignore))
 	must(t, cat.Pieces(ctx, catalog.NewID(9, 9), 0, 10, func(*catalog.PlacedPiece) error { return errors.New("there is a piece") }))
+
+	got := map[catalog.ID]int64{}
+	must(t, cat.ContentBytes(ctx, []catalog.ID{content, catalog.NewID(9, 9), broken, overlap}, func(id catalog.ID, n int64) error {
+		got[id] = n
+		return nil
+	}))
+	if diff := cmp.Diff(map[catalog.ID]int64{content: 350, overlap: 200}, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func testValues(t *testing.T, e Engine) {

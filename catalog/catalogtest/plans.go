@@ -26,6 +26,7 @@ type Indexed interface {
 	ChunkPlaces(ctx context.Context, ids []catalog.ID, fn func(*catalog.Place) error) error
 	PlacesFrom(ctx context.Context, from catalog.ID, limit int, fn func(*catalog.Place) error) error
 	Pieces(ctx context.Context, content catalog.ID, from int64, limit int, fn func(*catalog.PlacedPiece) error) error
+	ContentBytes(ctx context.Context, contents []catalog.ID, fn func(content catalog.ID, bytes int64) error) error
 	EachPlace(ctx context.Context, pack catalog.ID, fn func(*catalog.Place) error) error
 }
 
@@ -55,5 +56,6 @@ func CallIndexed(c Indexed) {
 	_ = c.ChunkPlaces(ctx, ids, place)
 	_ = c.PlacesFrom(ctx, id, 1, place)
 	_ = c.Pieces(ctx, id, 0, 1, func(*catalog.PlacedPiece) error { return nil })
+	_ = c.ContentBytes(ctx, ids, func(catalog.ID, int64) error { return nil })
 	_ = c.EachPlace(ctx, id, place)
 }

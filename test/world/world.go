@@ -42,6 +42,7 @@ func (w *World) reopen(store s3store.Store) *repository.Repository {
 	return repo
 }
 
+// New is a world with a catalog in SQLite, and no scan yet.
 func New(t *testing.T) *World {
 	t.Helper()
 	return On(t, Catalog(t))
@@ -77,6 +78,7 @@ func QuickDir(t *testing.T) string {
 	return dir
 }
 
+// Catalog is a new, empty catalog in SQLite.
 func Catalog(t *testing.T) *sqlite.Catalog {
 	t.Helper()
 	cat, err := sqlite.Open(t.Context(), filepath.Join(QuickDir(t), "catalog.db"), sqlite.Options{})
