@@ -10,15 +10,15 @@ import (
 
 // All that takes memory in a run stands here. With the default sizes of chunks, it is at most:
 //
-//	packs      3 × 36 MiB  one is filled, two are uploaded; those that are free take none
+//	packs      3 × 36 MiB  one is filled, two are uploaded; of those that are free, all but one take none
 //	parcels   10 ×  1 MiB  of plaintext, being read or waiting for their turn
 //	streams    4 ×  4 MiB  of large files, if several are read at once
-//	cutters    4 ×  4 MiB  of large files, too
+//	cutters    4 ×  4 MiB  of large files, too, and of others that are cut
 //	segments   6 ×  2 MiB  being compressed, sealed, or waiting for their turn
-//	rows       3 × 10 MiB  a batch being filled, one being written, one being applied
+//	rows       3 × 16 MiB  a batch being filled, one being written, one being applied
 //	known            8 MiB chunks of this run
 //
-// Packs, parcels, streams and segments are outside of the heap (buffers.go), so that the collector does not let as much
+// Packs, parcels, streams, cutters and segments are outside of the heap (buffers.go), so that the collector does not let as much
 // again go to waste.
 const (
 	// packSize is where a pack is finished, bytes: a bit more than pack.DefaultSize, since it is guessed from what
@@ -38,7 +38,7 @@ const (
 	jobSlices = 16
 
 	// batchPacks and batchRows are what a batch holds: it ends at the first end of a pack where one of them is reached...
-	batchPacks = 4
+	batchPacks = 8
 	batchRows  = 100_000
 	// ...or here, whatever the packs.
 	maxBatchRows = 140_000

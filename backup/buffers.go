@@ -26,7 +26,7 @@ func newBuffers(s sizes, mapped *mappings) *buffers {
 	block := max(s.block, parcelBytes+parcelSlack)
 	return &buffers{
 		blocks: &shelf{mapped: mapped, size: block}, sealed: &shelf{mapped: mapped, size: block + sealedSlack},
-		packs: &shelf{mapped: mapped, size: s.buffer, large: true}, full: make(chan struct{}, packBuffers), mapped: mapped,
+		packs: &shelf{mapped: mapped, size: s.buffer}, full: make(chan struct{}, packBuffers), mapped: mapped,
 		rows: make(chan *catalog.Batch, s.groups+2), batches: make(chan *catalog.Batch, 3),
 	}
 }
@@ -35,8 +35,7 @@ func newBuffers(s sizes, mapped *mappings) *buffers {
 // budget.go. What was put back last is taken first: it is in the processor's cache, and what is rarely needed is not touched.
 type shelf struct {
 	mapped *mappings
-	size   int  // bytes
-	large  bool // worth large pages: what was given to the system comes back with few page faults
+	size   int // bytes
 
 	mu   sync.Mutex
 	free [][]byte
@@ -51,11 +50,7 @@ func (s *shelf) take() []byte {
 		s.free = s.free[:last]
 		return buf
 	}
-	buf := s.mapped.buffer(s.size)
-	if s.large {
-		_ = unix.Madvise(buf, unix.MADV_HUGEPAGE) // it only saves time
-	}
-	return buf[:0]
+	return s.mapped.buffer(s.size)[:0]
 }
 
 // give puts a buffer back, unless it has grown out of it.

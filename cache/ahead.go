@@ -16,26 +16,27 @@ func (r *Reader) request(w *window, i int, end int64) {
 	for ; i < len(w.rows) && w.rows[i].Offset < end; i++ {
 		list = append(list, &w.rows[i].Place)
 	}
-	r.fetchAhead(list, r.memory.limit/2)
+	r.fetchAhead(list, r.memory.limit/2, false)
 }
 
 // Prefetch starts to fetch what chunks at these places need, in this order, as far as there is room for it, and returns
 // at once. It is for callers that know what they will read, and ask for it soon. It tells how many of the places are
 // taken care of.
-func (r *Reader) Prefetch(places []*catalog.Place) int { return r.fetchAhead(places, r.streams.limit) }
+func (r *Reader) Prefetch(places []*catalog.Place) int { return r.fetchAhead(places, r.streams.limit, false) }
 
 // maxAhead is how many bytes are fetched ahead of one stream at most: so that 50 ms per request leave more than 500 MB/s.
 const maxAhead = 32 << 20
 
 // fetchAhead starts fetching the blocks that segments need, in their order, which are neither in memory nor on their way,
-// as long as what was fetched ahead and is not used yet stays below the limit. It tells how many segments it got to.
-func (r *Reader) fetchAhead(places []*catalog.Place, limit int64) int {
+// as long as what was fetched ahead and is not used yet stays below the limit. It tells how many segments it got to. In
+// pairs, it does not wait until somebody comes near the second block of a pair: who reads along needs half the GETs.
+func (r *Reader) fetchAhead(places []*catalog.Place, limit int64, pairs bool) int {
 	m := r.memory
 	var runs []*run
 	m.mu.Lock()
 	n := 0
 	for full := false; n < len(places); n++ {
-		if runs, full = r.fetchSegment(runs, places[n], limit); full {
+		if runs, full = r.fetchSegment(runs, places[n], limit, pairs); full {
 			break
 		}
 	}
@@ -45,16 +46,18 @@ func (r *Reader) fetchAhead(places []*catalog.Place, limit int64) int {
 }
 
 // fetchSegment, under memory.mu, adds the blocks of a segment to the runs that are to be fetched.
-func (r *Reader) fetchSegment(runs []*run, p *catalog.Place, limit int64) (_ []*run, full bool) {
+func (r *Reader) fetchSegment(runs []*run, p *catalog.Place, limit int64, pairs bool) (_ []*run, full bool) {
 	m := r.memory
 	k := segmentKey(p)
 	if m.lru.Contains(k) || m.flights[k] != nil || p.Check() != nil {
 		return runs, false // it is decoded already, or who reads it is told; its blocks may have been given back
 	}
 	first, last := blocksOf(p)
+	if pairs && last%runBlocks == 0 && last+1 < blockCount(p.Pack.Size) && !m.block(p, first) && !m.block(p, last) {
+		last++
+	}
 	for index := first; index <= last; index++ {
-		k := key{p.Pack.Key, block, uint32(index)}
-		if f := m.flights[k]; m.lru.Contains(k) || f != nil && !f.group.dead {
+		if m.block(p, index) {
 			continue
 		}
 		off, end := blockRange(index, p.Pack.Size)
@@ -69,6 +72,13 @@ func (r *Reader) fetchSegment(runs []*run, p *catalog.Place, limit int64) (_ []*
 		m.ahead += end - off
 	}
 	return runs, false
+}
+
+// block tells, under mu, whether a block of the segment's pack is in memory or on its way.
+func (m *memory) block(p *catalog.Place, index int64) bool {
+	k := key{p.Pack.Key, block, uint32(index)}
+	f := m.flights[k]
+	return m.lru.Contains(k) || f != nil && !f.group.dead
 }
 
 // route walks along a line, from window to window.

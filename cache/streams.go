@@ -193,7 +193,7 @@ func (r *Reader) workAhead(ctx context.Context, at route, here key, allowed int6
 			decode = append(decode, p)
 		}
 	}
-	r.fetchAhead(list, r.streams.limit)
+	r.fetchAhead(list, r.streams.limit, true)
 	for _, p := range decode {
 		if r.memory.has(p) && r.memory.room(int64(p.Segment.Length), r.streams.limit) {
 			r.seek(p, true)
