@@ -27,7 +27,7 @@ func newBuffers(s sizes, mapped *mappings) *buffers {
 	return &buffers{
 		blocks: &shelf{mapped: mapped, size: block}, sealed: &shelf{mapped: mapped, size: block + sealedSlack},
 		packs: &shelf{mapped: mapped, size: s.buffer}, full: make(chan struct{}, packBuffers), mapped: mapped,
-		rows: make(chan *catalog.Batch, s.groups+2), batches: make(chan *catalog.Batch, 3),
+		rows: make(chan *catalog.Batch, s.groups+2), batches: make(chan *catalog.Batch, 1),
 	}
 }
 

@@ -96,7 +96,11 @@ func (w *reader) file(ctx context.Context, j *job, out *result, forget func(), e
 	for attempt := 1; ; attempt++ {
 		changed := false
 		out.stat = f.Stat()
-		err := w.cutter.Cut(ctx, f, out.stat.Size, emit)
+		read := int64(0) // holes are not
+		err := w.cutter.Cut(ctx, f, out.stat.Size, func(off int64, plain []byte, hash catalog.Hash) error {
+			read += int64(len(plain))
+			return emit(off, plain, hash)
+		})
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -113,7 +117,7 @@ func (w *reader) file(ctx context.Context, j *job, out *result, forget func(), e
 			forget()
 			return w.unreadable(ctx, j, out, err)
 		}
-		w.progress.BytesRead.Add(out.stat.Size)
+		w.progress.BytesRead.Add(read)
 		if err := w.fileAttributes(ctx, f, out); err != nil {
 			return err
 		}

@@ -149,14 +149,11 @@ func (c *comparer) sameData(e *catalog.Entry, s *source.Stat) bool {
 	return !c.o.Force && e.Flags == 0 && e.Size == s.Size && e.Mtime == s.Mtime && (c.o.IgnoreCtime || e.Ctime == s.Ctime)
 }
 
-// movedData tells whether a file has the data of a row with the same inode, elsewhere. Renaming changes the ctime, so
-// that does not tell. The inode may be one that was used again, for another file with the same size; then its mtime is
-// another, unless somebody set it, as programs that unpack files do, to whole seconds: those are read.
+// movedData tells whether a file still has the data of a row with the same inode, elsewhere. Renaming changes the ctime on most
+// file systems, and then nothing tells whether the data were written too: programs that edit a file in place, set its mtime back
+// and rename it are common, and so are inodes that are used again. Such a file is read; what is known of it is not stored again.
 func (c *comparer) movedData(e *catalog.Entry, s *source.Stat) bool {
-	if c.o.Force || e.Flags != 0 || e.Size != s.Size || e.Mtime != s.Mtime || c.devices.renamed(s.Dev) {
-		return false
-	}
-	return s.Size == 0 || e.Ctime == s.Ctime || s.Mtime%1e9 != 0
+	return !c.devices.renamed(s.Dev) && c.sameData(e, s)
 }
 
 // directory makes a task of a directory that is new, changed or moved.

@@ -22,10 +22,12 @@ func (r *Reader) request(w *window, i int, end int64) {
 // Prefetch starts to fetch what chunks at these places need, in this order, as far as there is room for it, and returns
 // at once. It is for callers that know what they will read, and ask for it soon. It tells how many of the places are
 // taken care of.
-func (r *Reader) Prefetch(places []*catalog.Place) int { return r.fetchAhead(places, r.streams.limit, false) }
+func (r *Reader) Prefetch(places []*catalog.Place) int {
+	return r.fetchAhead(places, r.streams.limit, false)
+}
 
 // maxAhead is how many bytes are fetched ahead of one stream at most: so that 50 ms per request leave more than 500 MB/s.
-const maxAhead = 32 << 20
+const maxAhead = 40 << 20
 
 // fetchAhead starts fetching the blocks that segments need, in their order, which are neither in memory nor on their way,
 // as long as what was fetched ahead and is not used yet stays below the limit. It tells how many segments it got to. In
@@ -53,8 +55,11 @@ func (r *Reader) fetchSegment(runs []*run, p *catalog.Place, limit int64, pairs 
 		return runs, false // it is decoded already, or who reads it is told; its blocks may have been given back
 	}
 	first, last := blocksOf(p)
-	if pairs && last%runBlocks == 0 && last+1 < blockCount(p.Pack.Size) && !m.block(p, first) && !m.block(p, last) {
+	if pairs && limit >= 4*blockSize && last%runBlocks == 0 && last+1 < blockCount(p.Pack.Size) && !m.block(p, last) {
 		last++
+		if m.ahead+runBlocks*blockSize > limit {
+			return runs, true
+		}
 	}
 	for index := first; index <= last; index++ {
 		if m.block(p, index) {

@@ -89,7 +89,7 @@ func newReader(cat Catalog, store Store, op opener, o Options) (*Reader, error) 
 		store: store, opener: op, options: o, ctx: ctx, cancel: cancel,
 		atlas:    newAtlas(cat),
 		memory:   newMemory(o.MemoryBytes),
-		streams:  newStreams(o.MemoryBytes / 3),
+		streams:  newStreams(o.MemoryBytes / 5 * 2),
 		limit:    max(o.MemoryBytes/2, 2*runBlocks*blockSize),
 		decoders: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}

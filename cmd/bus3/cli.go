@@ -52,7 +52,7 @@ type transfer struct {
 // caching are the caches of those commands that read data.
 type caching struct {
 	CacheSize config.Size `placeholder:"SIZE" help:"Memory for data that was read; 96MiB if not given."`
-	DiskCache config.Size `placeholder:"SIZE" help:"Disk space for data that was read, still encrypted, in the cache directory; 1GiB if not given, 0 for none."`
+	DiskCache config.Size `placeholder:"SIZE" help:"Disk space for data that was read, still encrypted, in the cache directory; if not given 4GiB, and none for a store in a directory; 0 for none."`
 }
 
 // run is bus3 without os.Exit: it returns the exit code.

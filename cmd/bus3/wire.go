@@ -226,8 +226,8 @@ func (s *session) openSQLite(ctx context.Context, path string, readOnly bool) er
 func (a *app) reader(s *session, c *caching) (*cache.Reader, error) {
 	memory, disk := c.CacheSize.Or(a.file.CacheSize), c.DiskCache.Or(a.file.DiskCache)
 	o := cache.Options{MemoryBytes: memory.Bytes, Dir: filepath.Join(s.place.cache, s.repo.ID().String()), DiskBytes: disk.Bytes}
-	if disk.Given && disk.Bytes == 0 {
-		o.Dir = ""
+	if _, local := s.store.(*s3store.Dir); local && !disk.Given || disk.Given && disk.Bytes == 0 {
+		o.Dir = "" // a store in a directory is as near as a cache in one
 	}
 	limitMemory(max(memory.Bytes, cache.DefaultMemory))
 	return cache.New(s.cat, s.store, s.repo.Keys(), o)

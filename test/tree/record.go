@@ -40,7 +40,7 @@ type Entry struct {
 // read has its Error; what cannot be looked at fails.
 func Record(dir string) ([]Entry, error) {
 	r := &recorder{seen: make(map[[2]uint64][]int)}
-	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := open(unix.AT_FDCWD, dir, unix.O_DIRECTORY)
 	if err != nil {
 		return nil, fmt.Errorf("record %q: %w", dir, err)
 	}
@@ -61,7 +61,7 @@ type recorder struct {
 // one records a name in an open directory, and what is in it.
 func (r *recorder) one(dirfd int, name, path string) error {
 	var st unix.Stat_t
-	if err := unix.Fstatat(dirfd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := again(func() error { return unix.Fstatat(dirfd, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 		return fmt.Errorf("stat %q: %w", path, err)
 	}
 	e := Entry{Path: path, Kind: kind(st.Mode), Mode: st.Mode & 0o7777, UID: st.Uid, GID: st.Gid, Mtime: st.Mtim.Nano()}
@@ -83,7 +83,7 @@ func (r *recorder) one(dirfd int, name, path string) error {
 	case "symlink":
 		e.Size = st.Size
 		buf := make([]byte, unix.PathMax)
-		n, err := unix.Readlinkat(dirfd, name, buf)
+		n, err := count(func() (int, error) { return unix.Readlinkat(dirfd, name, buf) })
 		if err != nil {
 			return fmt.Errorf("read symlink %q: %w", path, err)
 		}
@@ -98,7 +98,7 @@ func (r *recorder) one(dirfd int, name, path string) error {
 }
 
 func (r *recorder) directory(dirfd int, name string, e Entry) error {
-	fd, err := unix.Openat(dirfd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := open(dirfd, name, unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if err != nil {
 		e.Error = err.Error()
 		r.entries = append(r.entries, e)
@@ -161,7 +161,7 @@ func kind(mode uint32) string {
 
 func xattrs(path string) (map[string]string, error) {
 	buf := make([]byte, 64<<10)
-	n, err := unix.Llistxattr(path, buf)
+	n, err := count(func() (int, error) { return unix.Llistxattr(path, buf) })
 	if errors.Is(err, unix.EOPNOTSUPP) || err == nil && n == 0 {
 		return nil, nil
 	}
@@ -170,7 +170,7 @@ func xattrs(path string) (map[string]string, error) {
 	}
 	set := make(map[string]string)
 	for _, name := range strings.Split(strings.TrimSuffix(string(buf[:n]), "\x00"), "\x00") {
-		n, err := unix.Lgetxattr(path, name, buf)
+		n, err := count(func() (int, error) { return unix.Lgetxattr(path, name, buf) })
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", name, err)
 		}
@@ -181,7 +181,7 @@ func xattrs(path string) (map[string]string, error) {
 
 // content fills Sum and Data.
 func (e *Entry) content(dirfd int, name string) error {
-	fd, err := unix.Openat(dirfd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := open(dirfd, name, unix.O_NOFOLLOW)
 	if err != nil {
 		return err
 	}
@@ -231,13 +231,13 @@ func Sum(f io.ReaderAt, size int64, data [][2]int64) (string, error) {
 
 // extent is the next data at off or behind it.
 func extent(fd int, off, size int64) (start, end int64, err error) {
-	start, err = unix.Seek(fd, off, unix.SEEK_DATA)
+	start, err = seek(fd, off, unix.SEEK_DATA)
 	if errors.Is(err, unix.ENXIO) {
 		return 0, 0, io.EOF
 	}
 	if err != nil {
 		return off, size, nil // a file system without holes
 	}
-	end, err = unix.Seek(fd, start, unix.SEEK_HOLE)
+	end, err = seek(fd, start, unix.SEEK_HOLE)
 	return start, end, err
 }
