@@ -19,7 +19,6 @@ type buffers struct {
 	mapped  *mappings
 	rows    chan *catalog.Batch
 	batches chan *catalog.Batch
-	block   int
 }
 
 func newBuffers(s sizes, mapped *mappings) *buffers {

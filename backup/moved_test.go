@@ -3,6 +3,7 @@ package backup
 import (
 	"fmt"
 	"os"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -66,6 +67,47 @@ func TestMovedFileThatWasWrittenIsRead(t *testing.T) {
 	must(t, os.Chtimes(w.path("a"), nanos(1e18+5), nanos(1e18+5)))
 	w.rename("a", "b")
 	w.again()
+}
+
+// What was listed before a file changed is read again; its names still have the same content, and so they are links.
+func TestLinksOfAFileThatChangesShareItsContent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.write("a", string(random(3<<20, 1)))
+	w.link("a", "b")
+	w.link("a", "c")
+	w.again()
+	w.write("a", string(random(3<<20, 2)))
+	cat := &busy{Catalog: w.cat, current: sync.OnceFunc(func() {
+		w.write("a", string(random(3<<20, 3)))
+	})}
+	s, err := Run(t.Context(), cat, w.store, w.repo, w.options())
+	must(t, err)
+	w.same(s.Scan, onDisk(t, w.root))
+	a := w.lookup(s.Scan, "", "a")
+	for _, name := range []string{"b", "c"} {
+		if e := w.lookup(s.Scan, "", name); a.Content == 0 || e.Content != a.Content || e.Ino != a.Ino {
+			t.Errorf("a is %s with content %s, %s is %s with %s", a.Ino, a.Content, name, e.Ino, e.Content)
+		}
+	}
+}
+
+// One name was listed before the file got the other, and so is not backed up with it; the next run brings them together.
+func TestLinkMadeWhileItsDirectoryWasListed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.write("a", string(random(3<<20, 1)))
+	w.mkdir("dir")
+	w.again()
+	cat := &busy{Catalog: w.cat, current: sync.OnceFunc(func() { w.link("a", "dir/b") })}
+	o := w.options()
+	_, err := Run(t.Context(), cat, w.store, w.repo, o)
+	must(t, err)
+	s := w.again()
+	a, b := w.lookup(s.Scan, "", "a"), w.lookup(s.Scan, "dir", "b")
+	if a.Content == 0 || a.Content != b.Content || a.Ino != b.Ino || a.Nlink != 2 || b.Nlink != 2 {
+		t.Errorf("a is %s with content %s, b is %s with %s", a.Ino, a.Content, b.Ino, b.Content)
+	}
 }
 
 // An inode that is used again can have the size of the file that it was before, and programs that unpack archives

@@ -122,6 +122,7 @@ func (r *run) again(ctx context.Context, out chan<- []job) error {
 // retry looks at names again and sends them if they are still files.
 func (r *run) retry(ctx context.Context, out chan<- []job, late []job) error {
 	var slice []job
+	links := make(map[catalog.Inode]*link)
 	for _, j := range late {
 		stat, err := r.tree.Stat(j.dir, j.stat.Name)
 		switch {
@@ -133,10 +134,30 @@ func (r *run) retry(ctx context.Context, out chan<- []job, late []job) error {
 		case err == nil:
 			j.stat = &stat
 		}
-		j.link, j.leads, j.keep, j.retried = nil, false, nil, true
+		relink(&j, links)
+		j.keep, j.retried = nil, true
 		slice = append(slice, j)
 	}
 	return sendSlices(ctx, out, slice)
+}
+
+// relink joins a name that is read again with the other names of its file: with those that were read when the file was as it
+// is now, or else with those that are read again too, once. So they keep sharing what was read, and are seen to be links.
+func relink(j *job, links map[catalog.Inode]*link) {
+	before, s := j.link, j.stat
+	j.link, j.leads = nil, false
+	if before == nil || j.retried {
+		return
+	}
+	if e := before.entry; e != nil && e.Flags == 0 && e.SourceIno == s.Ino && e.Size == s.Size && e.Mtime == s.Mtime && e.Ctime == s.Ctime {
+		j.link = before
+		return
+	}
+	key := catalog.Inode{Dev: s.Dev, Ino: s.Ino}
+	if j.link = links[key]; j.link == nil {
+		j.link, j.leads = new(link), true
+		links[key] = j.link
+	}
 }
 
 // sendSlices sends any number of jobs.

@@ -81,8 +81,8 @@ func (c *comparer) lookUp(ctx context.Context, window []difference) (places, err
 	}
 	var inodes []catalog.Inode
 	for i := range window {
-		if !window[i].same {
-			s := window[i].stat
+		if d := &window[i]; !d.same || c.mayFollow(d) {
+			s := d.stat
 			inodes = append(inodes, catalog.Inode{Dev: c.devices.name(s.Dev), Ino: s.Ino})
 		}
 	}
@@ -109,7 +109,7 @@ func (c *comparer) lookUp(ctx context.Context, window []difference) (places, err
 func (c *comparer) decide(d *difference, found places) (job, bool) {
 	t, s := &c.tasks[d.task], d.stat
 	var elsewhere *catalog.Entry
-	if !d.same {
+	if !d.same || c.mayFollow(d) {
 		elsewhere = found[catalog.Inode{Dev: c.devices.name(s.Dev), Ino: s.Ino}]
 		if elsewhere != nil && elsewhere.Kind != s.Kind {
 			elsewhere = nil
@@ -126,8 +126,12 @@ func (c *comparer) decide(d *difference, found places) (job, bool) {
 	switch {
 	case d.same:
 		j.ino = d.old.Ino
-		if s.Kind == catalog.File && c.sameData(d.old, s) {
+		switch {
+		case s.Kind != catalog.File:
+		case c.sameData(d.old, s):
 			j.keep = d.old
+		case elsewhere != nil && c.sameData(elsewhere, s):
+			j.ino, j.keep = elsewhere.Ino, elsewhere
 		}
 	case elsewhere != nil:
 		j.ino = elsewhere.Ino
@@ -142,6 +146,12 @@ func (c *comparer) decide(d *difference, found places) (job, bool) {
 		return job{}, false
 	}
 	return j, true
+}
+
+// mayFollow tells whether another name of a file may have been backed up as the file is now: it got a link while the run before
+// was under way. Then this name gets the same data, so that they are seen to be links.
+func (c *comparer) mayFollow(d *difference) bool {
+	return d.same && d.stat.Kind == catalog.File && d.stat.Nlink > 1 && !c.sameData(d.old, d.stat)
 }
 
 // sameData tells whether a file with other attributes still has the data of its row.

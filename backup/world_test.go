@@ -104,7 +104,8 @@ func (w *world) write(name, content string) {
 	must(w.t, os.WriteFile(w.path(name), []byte(content), 0o644))
 }
 
-func (w *world) mkdir(name string)      { w.t.Helper(); must(w.t, os.MkdirAll(w.path(name), 0o755)) }
+func (w *world) mkdir(name string) { w.t.Helper(); must(w.t, os.MkdirAll(w.path(name), 0o755)) }
+
 func (w *world) rename(from, to string) { w.t.Helper(); must(w.t, os.Rename(w.path(from), w.path(to))) }
 func (w *world) remove(name string)     { w.t.Helper(); must(w.t, os.RemoveAll(w.path(name))) }
 func (w *world) link(from, to string)   { w.t.Helper(); must(w.t, os.Link(w.path(from), w.path(to))) }

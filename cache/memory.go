@@ -12,10 +12,9 @@ import (
 // resident is a block or a segment in memory. Each holder has a reference to its buffer; memory has one while it is in
 // the LRU.
 type resident struct {
-	buf      *buffer
-	data     []byte // of buf
-	cost     int64
-	fromDisk bool // a block that the disk cache gave
+	buf  *buffer
+	data []byte // of buf
+	cost int64
 	// Guarded by memory.mu:
 	ahead bool  // nobody has asked for it yet
 	used  int64 // of a block: bytes that were decoded

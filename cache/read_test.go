@@ -61,10 +61,20 @@ func TestHolesReadAsZeros(t *testing.T) {
 		e               *catalog.Entry
 		off, data, hole int64 // -1: ENXIO
 	}{
-		{&sparse, 0, 100_000, 0}, {&sparse, 99_999, 100_000, 99_999}, {&sparse, 100_000, 100_000, 400_000},
-		{&sparse, 250_000, 250_000, 400_000}, {&sparse, 400_000, 1_500_000, 400_000}, {&sparse, 1_500_009, 1_500_009, 1_500_010},
-		{&sparse, 1_500_010, -1, 1_500_010}, {&sparse, 2_000_000, -1, -1}, {&sparse, -1, -1, -1},
-		{&tail, 0, 0, 1000}, {&tail, 999, 999, 1000}, {&tail, 1000, -1, 1000}, {&hole, 5, -1, 5}, {&hole, 70_000, -1, -1},
+		{&sparse, 0, 100_000, 0},
+		{&sparse, 99_999, 100_000, 99_999},
+		{&sparse, 100_000, 100_000, 400_000},
+		{&sparse, 250_000, 250_000, 400_000},
+		{&sparse, 400_000, 1_500_000, 400_000},
+		{&sparse, 1_500_009, 1_500_009, 1_500_010},
+		{&sparse, 1_500_010, -1, 1_500_010},
+		{&sparse, 2_000_000, -1, -1},
+		{&sparse, -1, -1, -1},
+		{&tail, 0, 0, 1000},
+		{&tail, 999, 999, 1000},
+		{&tail, 1000, -1, 1000},
+		{&hole, 5, -1, 5},
+		{&hole, 70_000, -1, -1},
 	} {
 		check := func(what string, got int64, err error, want int64) {
 			if want < 0 && !errors.Is(err, syscall.ENXIO) || want >= 0 && (err != nil || got != want) {

@@ -146,8 +146,11 @@ func TestDotsLeadToTheNodeAndItsDirectory(t *testing.T) {
 		want uint64
 	}{
 		{file.NodeId, ".", file.NodeId},
-		{sub.NodeId, ".", sub.NodeId}, {sub.NodeId, "..", scan.NodeId},
-		{scan.NodeId, ".", scan.NodeId}, {scan.NodeId, "..", fuse.FUSE_ROOT_ID}, {fuse.FUSE_ROOT_ID, ".", fuse.FUSE_ROOT_ID},
+		{sub.NodeId, ".", sub.NodeId},
+		{sub.NodeId, "..", scan.NodeId},
+		{scan.NodeId, ".", scan.NodeId},
+		{scan.NodeId, "..", fuse.FUSE_ROOT_ID},
+		{fuse.FUSE_ROOT_ID, ".", fuse.FUSE_ROOT_ID},
 	} {
 		if got := f.lookupNode(t, c.node, c.name); got.NodeId != c.want {
 			t.Errorf("%q of node %x is node %x, want %x", c.name, c.node, got.NodeId, c.want)

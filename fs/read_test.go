@@ -88,12 +88,18 @@ func TestHolesAreFoundByLseek(t *testing.T) {
 		err    error
 	}
 	for _, s := range []seek{
-		{"holed", 0, unix.SEEK_DATA, mib, nil}, {"holed", 0, unix.SEEK_HOLE, 0, nil},
-		{"holed", mib + 5, unix.SEEK_DATA, mib + 5, nil}, {"holed", mib + 5, unix.SEEK_HOLE, 2 * mib, nil},
-		{"holed", 3 * mib, unix.SEEK_DATA, 5 * mib, nil}, {"holed", 6 * mib, unix.SEEK_DATA, 0, syscall.ENXIO},
-		{"holed", 5 * mib, unix.SEEK_HOLE, 6 * mib, nil}, {"holed", 10 * mib, unix.SEEK_HOLE, 0, syscall.ENXIO},
-		{"hole", 0, unix.SEEK_DATA, 0, syscall.ENXIO}, {"hole", 5, unix.SEEK_HOLE, 5, nil},
-		{"full", 7, unix.SEEK_DATA, 7, nil}, {"full", 7, unix.SEEK_HOLE, mib, nil},
+		{"holed", 0, unix.SEEK_DATA, mib, nil},
+		{"holed", 0, unix.SEEK_HOLE, 0, nil},
+		{"holed", mib + 5, unix.SEEK_DATA, mib + 5, nil},
+		{"holed", mib + 5, unix.SEEK_HOLE, 2 * mib, nil},
+		{"holed", 3 * mib, unix.SEEK_DATA, 5 * mib, nil},
+		{"holed", 6 * mib, unix.SEEK_DATA, 0, syscall.ENXIO},
+		{"holed", 5 * mib, unix.SEEK_HOLE, 6 * mib, nil},
+		{"holed", 10 * mib, unix.SEEK_HOLE, 0, syscall.ENXIO},
+		{"hole", 0, unix.SEEK_DATA, 0, syscall.ENXIO},
+		{"hole", 5, unix.SEEK_HOLE, 5, nil},
+		{"full", 7, unix.SEEK_DATA, 7, nil},
+		{"full", 7, unix.SEEK_HOLE, mib, nil},
 	} {
 		fd, err := unix.Open(m.path("0", s.name), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {

@@ -92,6 +92,7 @@ func TestAKilledBackupIsGoneOnWith(t *testing.T) {
 		})
 		_ = cmd.Process.Kill()
 		<-exited
+		r.sessionsEnd()
 		if _, stderr, code := r.try("list"); code != 0 {
 			t.Errorf("list after the kill: %d\n%s", code, stderr)
 		}

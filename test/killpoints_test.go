@@ -23,6 +23,7 @@ func killPoints(c combination) []string {
 		"backup.begin.before-apply",
 		"begin.before-commit",
 		"backup.begin.after-apply",
+		"backup.fenced",
 		"backup.begun",
 		"backup.before-adopted",
 		"backup.after-adopted",

@@ -114,9 +114,12 @@ func testPieces(t *testing.T, e Engine) {
 	s.Batch.Pieces = []catalog.Piece{{Content: content, Offset: 100, Chunk: chunks[1]}, {Content: content, Offset: 0, Chunk: chunks[0]}}
 	s.Apply()
 	s.Batch.Pieces = []catalog.Piece{
-		{Content: content, Offset: 300, Chunk: chunks[2]}, {Content: content, Offset: 1000, Chunk: chunks[0]},
-		{Content: broken, Offset: 0, Chunk: chunks[0]}, {Content: broken, Offset: 100, Chunk: s.ID()},
-		{Content: overlap, Offset: 0, Chunk: chunks[0]}, {Content: overlap, Offset: 99, Chunk: chunks[1]},
+		{Content: content, Offset: 300, Chunk: chunks[2]},
+		{Content: content, Offset: 1000, Chunk: chunks[0]},
+		{Content: broken, Offset: 0, Chunk: chunks[0]},
+		{Content: broken, Offset: 100, Chunk: s.ID()},
+		{Content: overlap, Offset: 0, Chunk: chunks[0]},
+		{Content: overlap, Offset: 99, Chunk: chunks[1]},
 	}
 	s.Finish()
 	for _, c := range []struct {

@@ -18,7 +18,6 @@ type Scanner struct {
 	Number  int64
 	part    int64
 	counter int64
-	last    catalog.Hash // digest of the last part
 	Batch   catalog.Batch
 }
 

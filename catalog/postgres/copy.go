@@ -73,6 +73,7 @@ func (c *copyReader) fill() error {
 	return nil
 }
 
+// Int is the next column as a number.
 func (c *copyReader) Int(v int64) {
 	switch c.table.Columns[c.column].Width {
 	case 2:
@@ -85,6 +86,7 @@ func (c *copyReader) Int(v int64) {
 	c.column++
 }
 
+// Optional is Int, with NULL for 0.
 func (c *copyReader) Optional(v int64) {
 	if v == 0 {
 		c.null()
@@ -98,16 +100,19 @@ func (c *copyReader) null() {
 	c.column++
 }
 
+// Bytes is the next column as bytes.
 func (c *copyReader) Bytes(v []byte) {
 	c.buf = append(binary.BigEndian.AppendUint32(c.buf, uint32(len(v))), v...)
 	c.column++
 }
 
+// String is Bytes of a string.
 func (c *copyReader) String(v string) {
 	c.buf = append(binary.BigEndian.AppendUint32(c.buf, uint32(len(v))), v...)
 	c.column++
 }
 
+// OptionalString is String, with NULL for none.
 func (c *copyReader) OptionalString(v string) {
 	if v == "" {
 		c.null()

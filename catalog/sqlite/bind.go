@@ -14,11 +14,13 @@ type binder struct {
 	scratch []byte
 }
 
+// Int is the next column as a number.
 func (b *binder) Int(v int64) {
 	b.column++
 	b.stmt.BindInt64(b.column, v)
 }
 
+// Optional is Int, with NULL for 0.
 func (b *binder) Optional(v int64) {
 	b.column++
 	if v == 0 {
@@ -28,16 +30,19 @@ func (b *binder) Optional(v int64) {
 	b.stmt.BindInt64(b.column, v)
 }
 
+// Bytes is the next column as bytes.
 func (b *binder) Bytes(v []byte) {
 	b.column++
 	b.stmt.BindBytes(b.column, v)
 }
 
+// String is Bytes of a string.
 func (b *binder) String(v string) {
 	b.scratch = append(b.scratch[:0], v...)
 	b.Bytes(b.scratch)
 }
 
+// OptionalString is String, with NULL for none.
 func (b *binder) OptionalString(v string) {
 	if v == "" {
 		b.Optional(0)

@@ -200,6 +200,7 @@ func (o *opener) try(ctx context.Context, key string, u Unlock) (*Repository, er
 	o.note(key, err)
 	return nil, nil
 }
+
 func (o *opener) note(key string, err error) {
 	if o.damage == nil {
 		o.damage = &DamageError{Key: key, Reason: err.Error(), Err: err}

@@ -54,8 +54,10 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 	fmt.Fprintf(&out, "%v %+v %#v", struct{ R *Repository }{r}, struct{ W Wrap }{wp}, struct{ U Unlock }{p})
 	master := r.secret.master
-	for _, secret := range []string{fmt.Sprint(master[3:9]), fmt.Sprintf("%x", master[3:9]), fmt.Sprintf("%q", master[3:9]), fmt.Sprint([]byte("hunter2")),
-		sheet.Identity, "hunter2", strings.ToLower(id.String()[20:40]), id.String()[20:40], fmt.Sprintf("%x", "hunter2")} {
+	for _, secret := range []string{
+		fmt.Sprint(master[3:9]), fmt.Sprintf("%x", master[3:9]), fmt.Sprintf("%q", master[3:9]), fmt.Sprint([]byte("hunter2")),
+		sheet.Identity, "hunter2", strings.ToLower(id.String()[20:40]), id.String()[20:40], fmt.Sprintf("%x", "hunter2"),
+	} {
 		if strings.Contains(out.String(), secret) {
 			t.Errorf("%q in %s", secret, out.String())
 		}

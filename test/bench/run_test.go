@@ -24,8 +24,13 @@ func TestTheFrontCountsByVerb(t *testing.T) {
 	}
 	host := strings.TrimPrefix(f.endpoint, "http://")
 	for _, c := range []struct{ method, path, body string }{
-		{"PUT", "/bucket/a/key", "12345"}, {"GET", "/bucket/a/key", ""}, {"GET", "/bucket/other", ""},
-		{"GET", "/bucket?list-type=2", ""}, {"GET", "/bucket/?location", ""}, {"HEAD", "/bucket/a/key", ""}, {"PUT", "/bucket", ""},
+		{"PUT", "/bucket/a/key", "12345"},
+		{"GET", "/bucket/a/key", ""},
+		{"GET", "/bucket/other", ""},
+		{"GET", "/bucket?list-type=2", ""},
+		{"GET", "/bucket/?location", ""},
+		{"HEAD", "/bucket/a/key", ""},
+		{"PUT", "/bucket", ""},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), c.method, f.endpoint+c.path, strings.NewReader(c.body))
 		if err != nil {

@@ -92,7 +92,7 @@ func moduleVersion(module string) (string, error) {
 		}
 		sum.Write(content)
 	}
-	fmt.Fprint(sum, runtime.Version())
+	sum.Write([]byte(runtime.Version()))
 	return fmt.Sprintf("%x", sum.Sum(nil)[:8]), nil
 }
 

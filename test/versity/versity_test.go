@@ -13,7 +13,8 @@ func TestServerKeepsItsDataAndItsPortWhenItIsKilledAndRestarted(t *testing.T) {
 	s := versity.New(t)
 	bucket, endpoint := s.Bucket(t), s.Endpoint()
 	s.Kill()
-	if _, err := http.Get(endpoint); err == nil {
+	if answer, err := http.Get(endpoint); err == nil {
+		_ = answer.Body.Close()
 		t.Error("the killed server answers")
 	}
 	if err := s.Restart(t.Context()); err != nil {

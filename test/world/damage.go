@@ -10,6 +10,7 @@ import (
 	"github.com/bus3/bus3/backup/rebuild"
 	"github.com/bus3/bus3/s3store"
 	"github.com/bus3/bus3/s3store/repository"
+	"github.com/bus3/bus3/test/quick"
 )
 
 // Object is the file of an object.
@@ -50,7 +51,7 @@ func must(t *testing.T, err error) {
 // Fork is a copy of the world up to and without scan n, in which the scans from n on were written anew, with the same numbers.
 func (w *World) Fork(n int64) *World {
 	w.T.Helper()
-	dir := filepath.Join(QuickDir(w.T), "store")
+	dir := filepath.Join(quick.Dir(w.T), "store")
 	must(w.T, os.CopyFS(dir, os.DirFS(w.Dir)))
 	store, err := s3store.Open(w.T.Context(), "file://"+dir, s3store.Options{})
 	must(w.T, err)

@@ -4,7 +4,6 @@ package world
 import (
 	"crypto/rand"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/bus3/bus3/s3store/pack"
 	"github.com/bus3/bus3/s3store/repository"
 	"github.com/bus3/bus3/s3store/seal"
+	"github.com/bus3/bus3/test/quick"
 )
 
 // World is a repository in a directory and its catalog. Scans are written into it part by part, so that tests know
@@ -51,7 +51,7 @@ func New(t *testing.T) *World {
 // On is a world with that catalog, which is empty.
 func On(t *testing.T, cat catalogtest.Catalog) *World {
 	t.Helper()
-	w := &World{T: t, Dir: filepath.Join(QuickDir(t), "store")}
+	w := &World{T: t, Dir: filepath.Join(quick.Dir(t), "store")}
 	var err error
 	w.Store, err = s3store.Open(t.Context(), "file://"+w.Dir, s3store.Options{})
 	must(t, err)
@@ -66,22 +66,10 @@ func On(t *testing.T, cat catalogtest.Catalog) *World {
 	return w
 }
 
-// QuickDir is a directory for the test, in memory where there is a place for that: nothing here is about surviving a loss of
-// power, and hundreds of catalogs are made.
-func QuickDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "bus3-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	return dir
-}
-
 // Catalog is a new, empty catalog in SQLite.
 func Catalog(t *testing.T) *sqlite.Catalog {
 	t.Helper()
-	cat, err := sqlite.Open(t.Context(), filepath.Join(QuickDir(t), "catalog.db"), sqlite.Options{})
+	cat, err := sqlite.Open(t.Context(), filepath.Join(quick.Dir(t), "catalog.db"), sqlite.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, cat.Close()) })
 	return cat
