@@ -54,6 +54,8 @@ const (
 	knownValues = 4096
 	// linkedFiles is how many files are remembered that have more names to come.
 	linkedFiles = 250_000
+	// wholeLinks is how many of those are remembered of which no more names are expected.
+	wholeLinks = 10_000
 
 	// groupDirs is how many directories are compared in one query.
 	groupDirs = 128

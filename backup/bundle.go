@@ -87,17 +87,19 @@ func newParcel() *parcel {
 	return &parcel{jobs: make([]job, 0, 32), ready: make(chan struct{})}
 }
 
-// linkTable is the files with several names of which some are still to come.
+// linkTable is the files with several names of which some are still to come; and for a while those of which all have come:
+// one that is renamed meanwhile is met once more.
 type linkTable struct {
 	links map[catalog.Inode]*link
 	queue []catalog.Inode // oldest first
+	whole []catalog.Inode // those of which all have come
 }
 
 // join gives a file that has several names its link. The first name leads.
 func (t *linkTable) join(j *job) {
 	if j.barrier != nil { // what was kept for later is read name by name
 		clear(t.links)
-		t.queue = nil
+		t.queue, t.whole = nil, nil
 		return
 	}
 	if j.stat == nil || j.stat.Nlink < 2 || j.stat.Kind == catalog.Directory || j.retried {
@@ -111,8 +113,19 @@ func (t *linkTable) join(j *job) {
 		j.leads = true
 	}
 	j.link = l
+	if l.left == 0 {
+		return
+	}
 	if l.left--; l.left == 0 {
-		delete(t.links, key)
+		t.complete(key)
+	}
+}
+
+func (t *linkTable) complete(key catalog.Inode) {
+	t.whole = append(t.whole, key)
+	if len(t.whole) > wholeLinks {
+		delete(t.links, t.whole[0])
+		t.whole = t.whole[1:]
 	}
 }
 
