@@ -100,8 +100,7 @@ func TestLinkMadeWhileItsDirectoryWasListed(t *testing.T) {
 	w.mkdir("dir")
 	w.again()
 	cat := &busy{Catalog: w.cat, current: sync.OnceFunc(func() { w.link("a", "dir/b") })}
-	o := w.options()
-	_, err := Run(t.Context(), cat, w.store, w.repo, o)
+	_, err := Run(t.Context(), cat, w.store, w.repo, w.options())
 	must(t, err)
 	s := w.again()
 	a, b := w.lookup(s.Scan, "", "a"), w.lookup(s.Scan, "dir", "b")

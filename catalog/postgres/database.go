@@ -88,7 +88,8 @@ func (d *database) Write(ctx context.Context, do func(relational.Tx) error) erro
 	if d.readOnly {
 		return catalog.ErrReadOnly
 	}
-	t, err := d.pool.Begin(ctx)
+	// Each statement must see what others committed while it waited for their locks, whatever the server's default is.
+	t, err := d.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return explain(ctx, err)
 	}
