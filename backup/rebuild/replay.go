@@ -188,6 +188,9 @@ func (r *replay) apply(ctx context.Context, b *catalog.Batch) error {
 	case errors.Is(err, catalog.ErrSuperseded):
 		r.report.Ignored = append(r.report.Ignored, repository.JournalKey(b.Scan, b.Part))
 	case errors.Is(err, catalog.ErrInvalid) && !b.Digest.IsZero(): // a stand-in has none, and must fit
+		if known, again := r.cat.Scan(ctx, b.Scan); again == nil && known.Parts > b.Part {
+			break // somebody else has applied it at the same moment: nothing is lost
+		}
 		return r.lose(ctx, b.Part, reason(err), err)
 	case err != nil:
 		return fmt.Errorf("apply part %d of scan %d: %w", b.Part, b.Scan, err)

@@ -19,7 +19,7 @@ type restoreCmd struct {
 	What      string      `arg:"" name:"PATH" help:"A path, absolute as it was or relative to the root of the backup: it becomes DEST/<its name>. \"all\": what is in that root goes into DEST itself."`
 	Dest      string      `arg:"" name:"DEST" help:"Directory to restore into; it is made if need be."`
 	Scan      *scanNumber `arg:"" optional:"" name:"N" help:"Number of the backup; the newest finished one of a directory that PATH is in if not given."`
-	Overwrite bool        `help:"Replace files that are there and differ."`
+	Overwrite bool        `help:"Replace files that are there and differ in size or time. Those of the same size and time are taken for the same."`
 	Jobs      int         `short:"j" placeholder:"N" help:"How many workers write."`
 }
 
