@@ -29,7 +29,7 @@ func (e *exitError) Error() string {
 }
 
 // startBackground runs the same command again in a process of its own, and returns when that is ready, or how it failed.
-// The process stays in this session until it is ready, so that it can ask for a passphrase and be interrupted.
+// The process stays with its terminal until it is ready, so that it can ask for a passphrase and be interrupted.
 func startBackground(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
