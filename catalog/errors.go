@@ -10,6 +10,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrInvalid: data that cannot be so, from a store, a journal or a catalog. Nothing was done with it.
 	ErrInvalid = errors.New("invalid data")
+	// ErrCorrupt: what holds the catalog is damaged itself. It is an ErrInvalid, about which no batch can do anything.
+	ErrCorrupt = errors.New("the file is damaged")
 	// ErrLocked: another process writes to the same source (exit code 11).
 	ErrLocked = errors.New("another backup of this directory is running")
 	// ErrBehind: the catalog lacks what the batch builds upon; sync it from the journal first.

@@ -68,10 +68,13 @@ func (c *checker) absent(ctx context.Context, scan int64) error {
 	case !errors.As(err, &damage):
 		return err
 	}
-	c.found(Finding{
-		Severity: Fault, Kind: JournalMissing, Key: repository.JournalKey(scan, 0), Scan: scan,
-		Message: fmt.Sprintf("scan %d is missing from the journal and from the catalog, although later scans are there: all of it is lost", scan),
-	})
+	key := repository.JournalKey(scan, 0)
+	what := fmt.Sprintf("scan %d is missing from the journal and from the catalog, although later scans are there: all of it is lost", scan)
+	if scan < c.newest { // a catalog never goes past a number but when it is filled around the loss
+		c.known(key, scan, what)
+		return nil
+	}
+	c.found(Finding{Severity: Fault, Kind: JournalMissing, Key: key, Scan: scan, Message: what})
 	return nil
 }
 

@@ -28,6 +28,7 @@ type Catalog interface {
 	Repository(ctx context.Context) (catalog.RepositoryID, error)
 	Scans(ctx context.Context, fn func(*catalog.Scan) error) error
 	Scan(ctx context.Context, number int64) (catalog.Scan, error)
+	Problems(ctx context.Context, scan int64, fn func(*catalog.Problem) error) error
 	EachPack(ctx context.Context, fn func(p *catalog.Pack, verified int64) error) error
 	EachPlace(ctx context.Context, pack catalog.ID, fn func(*catalog.Place) error) error
 	Users(ctx context.Context, chunks []catalog.ID, fn func(*catalog.Entry) error) error
@@ -96,6 +97,8 @@ const (
 	Unused         Kind = "unused"  // a pack that no part names
 	Foreign        Kind = "foreign" // no object of bus3
 	NotRemembered  Kind = "not-remembered"
+	KnownLoss      Kind = "known-loss"   // a journal object that is lost, and that the catalog was filled without
+	JournalBack    Kind = "journal-back" // a journal object that was lost when the catalog was filled, and is there now
 )
 
 // Finding is one thing that a check has to say.
@@ -130,6 +133,7 @@ type Report struct {
 	GarbageObjects int64
 	GarbageBytes   int64
 	Notes          int64
+	KnownLosses    int64 // among the notes
 	Duration       time.Duration
 }
 
@@ -142,10 +146,12 @@ type checker struct {
 	report  Report
 	scans   map[int64]catalog.Scan  // as they were when the check began
 	highest int64                   // number of a scan, in the catalog or in the journal
+	newest  int64                   // number of a scan in the catalog
 	packs   []row                   // as they were when the check began, by key
 	ahead   map[int64]*ahead        // scans of which the journal had more than the catalog
 	broken  map[catalog.PackID]bool // reported already
 	forgets bool                    // the catalog may not be written to
+	lost    map[string]bool         // keys of journal objects that the catalog was filled without
 }
 
 // Run checks. The error is about the check itself (store or catalog out of reach, interrupted): findings are in the
@@ -153,8 +159,8 @@ type checker struct {
 func Run(ctx context.Context, cat Catalog, store Store, repo Repository, o Options) (*Report, error) {
 	started := time.Now()
 	c := &checker{
-		cat: cat, store: store, repo: repo, o: o, highest: -1,
-		scans: map[int64]catalog.Scan{}, ahead: map[int64]*ahead{}, broken: map[catalog.PackID]bool{},
+		cat: cat, store: store, repo: repo, o: o, highest: -1, newest: -1,
+		scans: map[int64]catalog.Scan{}, ahead: map[int64]*ahead{}, broken: map[catalog.PackID]bool{}, lost: map[string]bool{},
 	}
 	err := c.run(ctx)
 	c.report.Duration = time.Since(started)
@@ -171,14 +177,14 @@ func (c *checker) run(ctx context.Context) error {
 	}
 	err = c.cat.Scans(ctx, func(s *catalog.Scan) error {
 		c.scans[s.Number] = *s
-		c.highest = max(c.highest, s.Number)
+		c.highest, c.newest = max(c.highest, s.Number), max(c.newest, s.Number)
 		c.report.Scans++
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read the catalog's scans: %w", err)
 	}
-	for _, step := range []func(context.Context) error{c.knownPacks, c.journal, c.objects, c.keys, c.dangling, c.data} {
+	for _, step := range []func(context.Context) error{c.knownPacks, c.knownLosses, c.journal, c.objects, c.keys, c.dangling, c.data} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/s3store"
 	"github.com/bus3/bus3/s3store/repository"
-	"github.com/bus3/bus3/s3store/seal"
 )
 
 // fetches is how many journal objects are read at a time, so that the store's latency is not waited for each time.
@@ -72,7 +70,12 @@ func (c *checker) journal(ctx context.Context) error {
 func (c *checker) fetch(ctx context.Context, p repository.Part) *fetched {
 	f := &fetched{Part: p}
 	if known, ok := c.scans[p.Scan]; ok && p.Part < known.Parts {
-		f.batch, f.previous, f.err = c.repo.GetPartAny(ctx, p.Scan, p.Part)
+		var damage *repository.DamageError
+		for range 2 { // once is no proof
+			if f.batch, f.previous, f.err = c.repo.GetPartAny(ctx, p.Scan, p.Part); !errors.As(f.err, &damage) {
+				break
+			}
+		}
 	}
 	return f
 }
@@ -111,11 +114,10 @@ func (c *checker) follow(now *chain, f *fetched) error {
 	case errors.As(f.err, &damage):
 		c.fault(s, JournalDamaged, f, "is damaged: "+damage.Reason)
 		return nil
-	case errors.Is(f.err, catalog.ErrInvalid), errors.Is(f.err, seal.ErrDamaged), errors.Is(f.err, io.ErrUnexpectedEOF):
-		c.fault(s, JournalDamaged, f, fmt.Sprintf("is damaged: %v", f.err))
-		return nil
 	case f.err != nil:
 		return f.err
+	case c.lost[repository.JournalKey(f.Scan, part)]:
+		c.isBack(s, f)
 	case b.Begin != nil:
 		c.begin(s, f)
 	case settled && f.previous != now.digest:
@@ -166,6 +168,10 @@ func (c *checker) close(ctx context.Context, now *chain) error {
 // fault is a fault of a part that the catalog has applied. The catalog has its rows, so nothing is lost as long as it lives.
 func (c *checker) fault(s *catalog.Scan, kind Kind, f *fetched, what string) {
 	key := repository.JournalKey(s.Number, f.Part.Part)
+	if c.lost[key] {
+		c.known(key, s.Number, fmt.Sprintf("%s of scan %d (%s of %s) %s", key, s.Number, s.Source.Root, s.Source.Host, what))
+		return
+	}
 	c.found(Finding{
 		Severity: Fault, Kind: kind, Key: key, Scan: s.Number, Bytes: f.Size,
 		Message: fmt.Sprintf("%s of scan %d (%s of %s) %s; the catalog has what it told, but `bus3 rebuild` would not find it", key, s.Number, s.Source.Root, s.Source.Host, what),

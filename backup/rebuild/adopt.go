@@ -71,7 +71,7 @@ func (r *replay) findStrays(ctx context.Context) error {
 		}
 		group.Go(func() error {
 			dir, err := r.directory(ctx, id, o.Size)
-			if isDamage(err) || err == nil && dir == nil {
+			if isBroken(err) || err == nil && dir == nil {
 				return nil
 			}
 			if err != nil {
@@ -91,10 +91,17 @@ func (r *replay) findStrays(ctx context.Context) error {
 }
 
 func (r *replay) directory(ctx context.Context, id catalog.PackID, size int64) (*pack.Directory, error) {
-	dir, err := pack.ReadDirectory(r.journal.Keys(), id, size, func(off int64, dst []byte) error {
-		_, err := r.store.GetRange(ctx, pack.Key(id), off, dst)
-		return err
-	})
+	var dir *pack.Directory
+	var err error
+	for range 2 { // once is no proof, as with journal objects
+		dir, err = pack.ReadDirectory(r.journal.Keys(), id, size, func(off int64, dst []byte) error {
+			_, err := r.store.GetRange(ctx, pack.Key(id), off, dst)
+			return err
+		})
+		if !isBroken(err) {
+			break
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of pack %s: %w", id, err)
 	}

@@ -27,7 +27,8 @@ type fetched struct {
 // listed is a journal object that is in the listing, or ought to be.
 type listed struct {
 	repository.Part
-	fault string // why it is not fetched; "" if it is
+	fault       string // why it is not fetched; "" if it is
+	scanMissing bool   // nothing of the scan is listed
 }
 
 // each calls fn for all the listed parts that list produces, in that order, with their batches fetched ahead.
@@ -46,13 +47,28 @@ func fetch(ctx context.Context, j Journal, p listed) *fetched {
 	if p.fault != "" {
 		return f
 	}
-	f.batch, f.previous, f.damage = j.GetPartAny(ctx, p.Scan, p.Part.Part)
+	for range 2 { // once is no proof: whatever is between here and the store may have made a mistake
+		f.batch, f.previous, f.damage = j.GetPartAny(ctx, p.Scan, p.Part.Part)
+		if !isDamage(f.damage) {
+			break
+		}
+	}
 	return f
 }
 
-// isDamage tells an object that is gone or damaged from a store that does not answer.
+// isDamage tells a journal object that is gone or damaged from a store that does not answer, and from a connection that broke.
 func isDamage(err error) bool {
 	var damage *repository.DamageError
-	return errors.As(err, &damage) || errors.Is(err, s3store.ErrNotExist) || errors.Is(err, catalog.ErrInvalid) ||
-		errors.Is(err, seal.ErrDamaged) || errors.Is(err, io.ErrUnexpectedEOF)
+	return errors.As(err, &damage)
+}
+
+// isMisfit tells an object that is authentic and nevertheless cannot be used from one that is gone or damaged.
+func isMisfit(err error) bool {
+	return errors.Is(err, catalog.ErrInvalid) || errors.Is(err, seal.ErrDamaged)
+}
+
+// isBroken tells a pack that is gone or damaged from a store that does not answer.
+func isBroken(err error) bool {
+	return errors.Is(err, s3store.ErrNotExist) || errors.Is(err, catalog.ErrInvalid) || errors.Is(err, seal.ErrDamaged) ||
+		errors.Is(err, io.ErrUnexpectedEOF)
 }

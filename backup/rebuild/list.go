@@ -55,7 +55,7 @@ func (r *replay) listNew(ctx context.Context, next int64, fn func(listed) error)
 		for ; next < p.Scan; next++ {
 			found, err := r.listOne(ctx, next, 0, fn)
 			if err == nil && !found {
-				err = fn(listed{Part: repository.Part{Scan: next}, fault: fmt.Sprintf("is missing, and with it all of scan %d", next)})
+				err = fn(listed{Part: repository.Part{Scan: next}, scanMissing: true, fault: fmt.Sprintf("is missing, and with it all of scan %d", next)})
 			}
 			if err != nil {
 				return err

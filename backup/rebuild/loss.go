@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/s3store"
@@ -20,9 +18,13 @@ func (r *replay) loss(part int64, why string) Loss {
 	}
 }
 
+// goesOn tells whether what was met is to be recovered around. In a catalog that was whole a wrong verdict would be there
+// for good, and for everybody who uses it. So there it takes a proof: the object is gone, or does not authenticate.
+func (r *replay) goesOn(cause error) bool { return r.o.Recover && !(r.whole && isMisfit(cause)) }
+
 // note records a loss and marks the source, or fails where losses are not to be recovered around.
-func (r *replay) note(_ context.Context, loss Loss, cause error) error {
-	if !r.o.Recover {
+func (r *replay) note(loss Loss, cause error) error {
+	if !r.goesOn(cause) {
 		return &LossError{Loss: loss, Err: cause}
 	}
 	r.report.Losses = append(r.report.Losses, loss)
@@ -53,11 +55,14 @@ func (r *replay) doubt(ctx context.Context, b *catalog.Batch) error {
 
 // lose puts a stand-in in the place of a lost part, so that what follows can be applied.
 func (r *replay) lose(ctx context.Context, part int64, why string, cause error) error {
-	if r.now.ended || part < r.now.parts {
-		return r.note(ctx, r.loss(part, why), cause)
+	if applied, err := r.overtaken(ctx, part); applied || err != nil {
+		return err
 	}
 	loss := r.loss(part, why)
-	if !r.o.Recover {
+	if r.now.ended || part < r.now.parts {
+		return r.note(loss, cause)
+	}
+	if !r.goesOn(cause) {
 		return &LossError{Loss: loss, Err: cause}
 	}
 	s, err := r.survey(ctx, r.now.number)
@@ -72,10 +77,24 @@ func (r *replay) lose(ctx context.Context, part int64, why string, cause error) 
 	if err != nil {
 		return err
 	}
-	if err := r.note(ctx, loss, cause); err != nil {
+	if err := r.note(loss, cause); err != nil {
 		return err
 	}
 	return r.apply(ctx, b)
+}
+
+// overtaken tells whether somebody else has applied a part in the meantime, as the run does that wrote it: then the catalog
+// has what it told, and nothing is lost.
+func (r *replay) overtaken(ctx context.Context, part int64) (bool, error) {
+	known, err := r.cat.Scan(ctx, r.now.number)
+	if err != nil && !errors.Is(err, catalog.ErrNotFound) {
+		return false, err
+	}
+	if err != nil || known.Parts <= part || known.Parts <= r.now.parts {
+		return false, nil
+	}
+	r.now.parts, r.now.digest, r.now.source, r.now.ended = known.Parts, known.Digest, known.Source, known.State.Finished()
+	return true, nil
 }
 
 // standInPart is the batch that takes the place of a lost part: a beginning that is guessed, or the packs that no
@@ -86,7 +105,7 @@ func (r *replay) standInPart(ctx context.Context, s *survey, loss *Loss) (b *cat
 		b.Begin, err = r.guessBegin(ctx, s)
 		return b, err
 	}
-	b.Problems = []catalog.Problem{{Path: r.now.source.Root, Message: fmt.Sprintf("journal object %s %s", loss.Key, loss.Reason)}}
+	b.Problems = []catalog.Problem{catalog.LossProblem(r.now.source.Root, loss.Key, loss.Reason)}
 	if err := r.adopt(ctx, s, b); err != nil {
 		return nil, err
 	}
@@ -107,7 +126,7 @@ func (r *replay) standInPart(ctx context.Context, s *survey, loss *Loss) (b *cat
 // guessBegin makes a beginning for a scan whose own is lost: of the source that its entries name, after the newest
 // scan of that source.
 func (r *replay) guessBegin(ctx context.Context, s *survey) (*catalog.Begin, error) {
-	b := &catalog.Begin{Source: s.owner, Program: "lost", After: -1}
+	b := &catalog.Begin{Source: s.owner, Program: catalog.ProgramLost, After: -1}
 	err := r.cat.Scans(ctx, func(known *catalog.Scan) error {
 		if known.Source.ID == s.owner.ID && known.Number < r.now.number {
 			b.After, b.AfterParts, b.AfterDigest, b.Started = known.Number, known.Parts, known.Digest, known.Started
@@ -115,127 +134,6 @@ func (r *replay) guessBegin(ctx context.Context, s *survey) (*catalog.Begin, err
 		return nil
 	})
 	return b, err
-}
-
-// survey is what the journal that is left tells of a scan: whose it is, and which of its directories are presumed.
-type survey struct {
-	owner   catalog.Source
-	started int64
-	orphans []catalog.ID            // identities of directories that were new in the scan and are in no part of it, ascending
-	rootIno catalog.ID              // identity of the root, if it was new in the scan and a later one tells it
-	hasRoot bool                    // a part that is left opens the root
-	packs   map[catalog.PackID]bool // told by the parts that are left
-	stood   bool                    // stand-ins are made
-
-	have, need map[catalog.ID]bool // directories
-}
-
-func (r *replay) survey(ctx context.Context, number int64) (*survey, error) {
-	if s := r.surveyed[number]; s != nil {
-		return s, nil
-	}
-	s := &survey{owner: r.now.source, packs: map[catalog.PackID]bool{}, have: map[catalog.ID]bool{}, need: map[catalog.ID]bool{}}
-	err := each(ctx, r.journal, func(ctx context.Context, fn func(listed) error) error {
-		return r.journal.Parts(ctx, number, func(p repository.Part) error { return fn(listed{Part: p}) })
-	}, func(f *fetched) error {
-		if f.damage == nil {
-			s.read(f.batch, number)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range slices.Sorted(maps.Keys(s.need)) {
-		if !s.have[id] {
-			s.orphans = append(s.orphans, id)
-		}
-	}
-	s.have, s.need = nil, nil
-	if err := r.name(ctx, s, number); err != nil {
-		return nil, err
-	}
-	r.surveyed[number] = s
-	return s, nil
-}
-
-// read takes down what a batch of the scan, or of a later one, tells about it.
-func (s *survey) read(b *catalog.Batch, number int64) {
-	own := b.Scan == number
-	if own && b.Begin != nil {
-		s.owner, s.started = b.Begin.Source, b.Begin.Started
-	}
-	if b.Begin != nil && b.Begin.After == number && s.owner.ID == 0 { // a scan without changes has no entry that tells
-		s.owner = b.Begin.Source
-	}
-	if own {
-		for i := range b.Packs {
-			s.packs[b.Packs[i].Key] = true
-		}
-	}
-	for i := range b.Opened {
-		e := &b.Opened[i]
-		if own && s.owner.ID == 0 {
-			s.owner.ID = e.Source
-		}
-		if own && e.Kind == catalog.Directory {
-			s.have[e.Ino] = true
-		}
-		switch {
-		case e.IsRoot() && e.Ino.Scan() == number:
-			s.hasRoot = s.hasRoot || own
-			s.rootIno = e.Ino
-			s.need[e.Ino] = true
-		case !e.IsRoot() && e.Dir.Scan() == number:
-			s.need[e.Dir] = true
-		}
-	}
-}
-
-// name finds the host and root of the scan's source among the scans that the catalog knows and those that come later; a
-// source that nobody else tells of gets a name that says so.
-func (r *replay) name(ctx context.Context, s *survey, number int64) error {
-	if s.owner.Host != "" {
-		return nil
-	}
-	err := r.cat.Scans(ctx, func(known *catalog.Scan) error {
-		if known.Source.ID == s.owner.ID {
-			s.owner = known.Source
-		}
-		return nil
-	})
-	if err == nil && s.owner.Host == "" {
-		err = r.nameFromLater(ctx, s, number)
-	}
-	if err == nil && s.owner.Host == "" {
-		if s.owner.ID == 0 {
-			s.owner.ID = catalog.NewID(number, catalog.MaxCounter)
-		}
-		s.owner.Host, s.owner.Root = "lost", fmt.Sprintf("/lost/scan-%d", number)
-	}
-	return err
-}
-
-// nameFromLater looks for a later scan of the same source.
-func (r *replay) nameFromLater(ctx context.Context, s *survey, number int64) error {
-	err := each(ctx, r.journal, func(ctx context.Context, fn func(listed) error) error {
-		return r.journal.Parts(ctx, number+1, func(p repository.Part) error {
-			if p.Part != 0 {
-				return nil
-			}
-			return fn(listed{Part: p})
-		})
-	}, func(f *fetched) error {
-		if f.damage == nil && f.batch.Begin.Source.ID == s.owner.ID {
-			s.owner = f.batch.Begin.Source
-			return errDone
-		}
-		return nil
-	})
-	if errors.Is(err, errDone) {
-		return nil
-	}
-	return err
 }
 
 // standIns adds directories in the root of the scan for those that only lost parts had told, once per scan and as soon

@@ -30,6 +30,7 @@ type Catalog interface {
 	Apply(ctx context.Context, b *catalog.Batch) error
 	Scan(ctx context.Context, number int64) (catalog.Scan, error)
 	Scans(ctx context.Context, fn func(*catalog.Scan) error) error
+	Problems(ctx context.Context, scan int64, fn func(*catalog.Problem) error) error
 	CurrentRoot(ctx context.Context, source catalog.ID) (catalog.Entry, error)
 	EachPack(ctx context.Context, fn func(p *catalog.Pack, verified int64) error) error
 	// Mend ends entries of a source that a later entry of the same name overlaps, as lost closings leave them.
@@ -52,7 +53,9 @@ type Store interface {
 
 // Options are how to replay. The zero value is strict and silent.
 type Options struct {
-	// Recover goes on around lost and damaged journal objects; Report.Losses names them.
+	// Recover goes on around lost and damaged journal objects; Report.Losses names them. In a catalog that is whole, which others
+	// may use too, it goes around what is proved only: later objects tell of one that is gone, or that does not authenticate,
+	// and reading it a second time changes nothing. What is authentic and cannot be applied is an error there.
 	Recover bool
 	// Progress, if set, is called after each part with what has been applied so far. Calls do not overlap.
 	Progress func(Progress)
@@ -152,7 +155,7 @@ func Sync(ctx context.Context, cat Catalog, store Store, j Journal, o Options) (
 	}
 	r := &replay{
 		cat: cat, store: store, journal: j, o: o, report: &Report{}, marked: map[catalog.ID]int64{}, surveyed: map[int64]*survey{},
-		standing: map[catalog.ID]catalog.ID{},
+		standing: map[catalog.ID]catalog.ID{}, whole: state == whole,
 	}
 	err = r.run(ctx)
 	if err == nil {

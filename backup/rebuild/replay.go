@@ -23,6 +23,7 @@ type replay struct {
 	marked   map[catalog.ID]int64      // sources with losses, and the first scan that has one
 	surveyed map[int64]*survey         // scans with losses
 	standing map[catalog.ID]catalog.ID // directories for which a stand-in was made, and its entry
+	whole    bool                      // the catalog was whole before, and may be another's too: only losses that are proved are gone around
 	strays   []stray                   // packs that the catalog did not know at the first loss; nil before that
 }
 
@@ -37,6 +38,9 @@ type scanState struct {
 	last  bool  // the part that is about to be lost is known to be the last
 	until int64 // ns since 1970: the scan had ended by then
 }
+
+// errMisfit: a journal object is authentic, and not where it should be.
+var errMisfit = catalog.Invalidf("the objects of the journal do not fit together")
 
 // errDone ends a listing early.
 var errDone = errors.New("done")
@@ -72,7 +76,7 @@ func (r *replay) run(ctx context.Context) error {
 // part applies one journal object, after what is missing before it.
 func (r *replay) part(ctx context.Context, f *fetched) error {
 	if f.fault != "" {
-		return r.note(ctx, Loss{Key: repository.JournalKey(f.Scan, f.Part.Part), Scan: f.Scan, Part: f.Part.Part, Reason: f.fault}, nil)
+		return r.absent(ctx, f)
 	}
 	r.report.Bytes += f.Size
 	if f.Scan != r.now.number {
@@ -86,6 +90,26 @@ func (r *replay) part(ctx context.Context, f *fetched) error {
 		}
 	}
 	return r.place(ctx, f)
+}
+
+// absent notes an object of which nobody knows whose it was; so no source is to blame. A scan that neither listing had is
+// looked for by the name of its first object before it is lost.
+func (r *replay) absent(ctx context.Context, f *fetched) error {
+	if f.scanMissing {
+		found := fetch(ctx, r.journal, listed{Part: f.Part})
+		switch {
+		case found.damage == nil, isDamage(found.damage) && !errors.Is(found.damage, s3store.ErrNotExist):
+			return r.part(ctx, found)
+		case !isDamage(found.damage):
+			return found.damage
+		}
+	}
+	loss := Loss{Key: repository.JournalKey(f.Scan, f.Part.Part), Scan: f.Scan, Part: f.Part.Part, Reason: f.fault}
+	if !r.o.Recover {
+		return &LossError{Loss: loss}
+	}
+	r.report.Losses = append(r.report.Losses, loss)
+	return nil
 }
 
 // gap sees to the next part of the scan, which was not listed. A listing takes its time: what was stored while it went
@@ -111,9 +135,9 @@ func (r *replay) place(ctx context.Context, f *fetched) error {
 	case f.batch.Begin != nil:
 		return r.begin(ctx, f)
 	case r.now.ended:
-		return r.lose(ctx, part, "comes after the end of the scan", nil)
+		return r.lose(ctx, part, "comes after the end of the scan", errMisfit)
 	case f.previous != r.now.digest:
-		if err := r.tear(ctx, f); err != nil {
+		if err := r.tear(f); err != nil {
 			return err
 		}
 	}
@@ -163,15 +187,15 @@ func (r *replay) follow(ctx context.Context, b *catalog.Begin) error {
 		return nil
 	}
 	loss := r.loss(0, fmt.Sprintf("does not follow what is stored as part %d of scan %d: one of the two was exchanged", b.AfterParts-1, b.After))
-	return r.note(ctx, loss, nil)
+	return r.note(loss, errMisfit)
 }
 
 // tear notes a break in the chain of a scan. After a part that is lost there is nothing to compare with.
-func (r *replay) tear(ctx context.Context, f *fetched) error {
+func (r *replay) tear(f *fetched) error {
 	if r.now.digest.IsZero() {
 		return nil
 	}
-	return r.note(ctx, r.loss(f.Part.Part, fmt.Sprintf("does not follow what is stored as part %d: one of the two was exchanged", f.Part.Part-1)), nil)
+	return r.note(r.loss(f.Part.Part, fmt.Sprintf("does not follow what is stored as part %d: one of the two was exchanged", f.Part.Part-1)), errMisfit)
 }
 
 // apply applies a batch and moves on in the scan.
@@ -187,13 +211,10 @@ func (r *replay) apply(ctx context.Context, b *catalog.Batch) error {
 	switch err := r.cat.Apply(ctx, b); {
 	case errors.Is(err, catalog.ErrSuperseded):
 		r.report.Ignored = append(r.report.Ignored, repository.JournalKey(b.Scan, b.Part))
-	case errors.Is(err, catalog.ErrInvalid) && !b.Digest.IsZero(): // a stand-in has none, and must fit
-		if known, again := r.cat.Scan(ctx, b.Scan); again == nil && known.Parts > b.Part {
-			break // somebody else has applied it at the same moment: nothing is lost
-		}
+	case errors.Is(err, catalog.ErrInvalid) && !errors.Is(err, catalog.ErrCorrupt) && !b.Digest.IsZero(): // a stand-in has none, and must fit
 		return r.lose(ctx, b.Part, reason(err), err)
 	case err != nil:
-		return fmt.Errorf("apply part %d of scan %d: %w", b.Part, b.Scan, err)
+		return err
 	default:
 		r.report.Parts++
 		r.report.Rows += int64(b.Rows())
@@ -216,7 +237,23 @@ func (r *replay) enter(ctx context.Context, number int64) error {
 		return err
 	}
 	r.now = scanState{number: number, parts: known.Parts, digest: known.Digest, source: known.Source, ended: known.State.Finished()}
+	if known.Parts > 0 && !r.now.ended {
+		return r.recall(ctx, &known)
+	}
 	return nil
+}
+
+// recall marks the source of a scan of which an earlier replay has put stand-ins into the catalog: its end must say so too.
+func (r *replay) recall(ctx context.Context, s *catalog.Scan) error {
+	lossy := s.Program == catalog.ProgramLost
+	err := r.cat.Problems(ctx, s.Number, func(p *catalog.Problem) error {
+		lossy = lossy || p.LostKey() != ""
+		return nil
+	})
+	if lossy && !r.lossy(s.Source.ID) {
+		r.marked[s.Source.ID] = s.Number
+	}
+	return err
 }
 
 // leave takes down how the scan that was replayed stands.

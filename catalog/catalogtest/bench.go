@@ -37,10 +37,15 @@ func Benchmark(b *testing.B, e Engine) {
 
 // fillBatch is a batch of directories of small files, each with a chunk of its own.
 func fillBatch(s *Scanner, root catalog.ID) (dirs []catalog.ID) {
-	for d := range benchDirs {
+	return fill(s, root, benchDirs, benchFiles)
+}
+
+// fill is a batch of so many directories of so many files.
+func fill(s *Scanner, root catalog.ID, n, files int) (dirs []catalog.ID) {
+	for d := range n {
 		dir := s.Open(catalog.Entry{Dir: root, Name: fmt.Sprintf("directory %d", d), Kind: catalog.Directory})
 		dirs = append(dirs, dir.Ino)
-		texts := make([]string, benchFiles)
+		texts := make([]string, files)
 		for f := range texts {
 			texts[f] = fmt.Sprint(dir.Ino, f)
 		}
@@ -80,6 +85,16 @@ func benchmarkRead(b *testing.B, e Engine) {
 	}
 	measure("Current", func() error { return cat.Current(ctx, dirs, count) })
 	measure("List", func() error { return cat.List(ctx, s.Number, dirs[0], count) })
+	small := fill(s, root.Ino, 2000, 10)
+	must(b, cat.Apply(ctx, s.Take()))
+	measure("ListSmall", func() error { // one after the other, as a mount asks for them
+		for _, dir := range small {
+			if err := cat.List(ctx, s.Number, dir, count); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	measure("KnownChunks", func() error {
 		rows += len(hashes)
 		return cat.KnownChunks(ctx, hashes, make([]catalog.ID, len(hashes)))

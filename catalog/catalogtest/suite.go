@@ -30,6 +30,7 @@ func Run(t *testing.T, e Engine) {
 		{"what was never in a scan goes", testNeverInAScan},
 		{"any history lists as it was", testAnyHistory},
 		{"a part is applied once", testIdempotent},
+		{"a part is applied as a whole or not at all", testAllOrNothing},
 		{"parts that are ahead wait", testBehind},
 		{"what a later scan did not see is refused", testSuperseded},
 		{"batches that cannot be so are refused", testInvalid},

@@ -17,10 +17,10 @@ import (
 const readers = 4
 
 // settings of a connection. FULL: what was committed survives a loss of power. Page caches are small, the kernel has the
-// file in its own.
+// file in its own. What it takes to undo one statement, some hundreds of pages at the most, stays in memory.
 func settings(write bool) []string {
 	if write {
-		return []string{"synchronous = FULL", "cache_size = -8192", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864"}
+		return []string{"synchronous = FULL", "cache_size = -8192", "temp_store = MEMORY", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864"}
 	}
 	return []string{"query_only = ON", "cache_size = -2048"}
 }
@@ -174,7 +174,7 @@ func explain(ctx context.Context, err error) error {
 	case sqlite.ResultCantOpen:
 		return fmt.Errorf("%w (its folder must exist, and be writable even for reading: SQLite keeps the files -wal and -shm there)", err)
 	case sqlite.ResultCorrupt, sqlite.ResultNotADB:
-		return fmt.Errorf("%w: the file is damaged, or no catalog; `bus3 rebuild` makes a new one from the store: %w", catalog.ErrInvalid, err)
+		return fmt.Errorf("%w: %w, or no catalog; `bus3 rebuild` makes a new one from the store: %w", catalog.ErrInvalid, catalog.ErrCorrupt, err)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/catalog/internal/relational"
@@ -89,24 +90,41 @@ func (t *tx) ExecMany(ctx context.Context, text string, keys relational.Keys, ar
 	return nil
 }
 
+// together is how many rows one statement inserts where there are that many: it opens its cursors once for all of them.
+const together = 200
+
 // Insert implements relational.Tx.
 func (t *tx) Insert(ctx context.Context, table *relational.Table, n int, row func(int, relational.Values)) error {
-	stmt, err := t.conn.Prepare(t.db.insertText(table))
+	rest := n - n%together
+	if err := t.insert(ctx, table, 0, rest, together, row); err != nil {
+		return err
+	}
+	return t.insert(ctx, table, rest, n, 1, row)
+}
+
+// insert writes the rows from one on up to another, so many with one statement.
+func (t *tx) insert(ctx context.Context, table *relational.Table, from, to, rows int, row func(int, relational.Values)) error {
+	if from == to {
+		return nil
+	}
+	stmt, err := t.conn.Prepare(t.db.insertText(table, rows))
 	if err != nil {
 		return explain(ctx, err)
 	}
 	v := &binder{stmt: stmt}
-	for i := range n {
+	for ; from < to; from += rows {
 		v.column = 0
-		row(i, v)
-		if v.column != len(table.Columns) {
-			return fmt.Errorf("%d values for the %d columns of %s", v.column, len(table.Columns), table.Name)
+		for i := range rows {
+			row(from+i, v)
+		}
+		if v.column != rows*len(table.Columns) {
+			return fmt.Errorf("%d values for the %d columns of %d rows of %s", v.column, len(table.Columns), rows, table.Name)
 		}
 		if err := once(stmt); err != nil {
 			return explain(ctx, err)
 		}
 	}
-	return nil
+	return explain(ctx, stmt.ClearBindings()) // they may be large
 }
 
 // LockName implements relational.Tx: only one transaction writes at a time.
@@ -119,8 +137,13 @@ func once(stmt *sqlite.Stmt) error {
 	return stmt.Reset()
 }
 
-func (d *database) insertText(table *relational.Table) string {
-	if t, ok := d.texts.Load(table); ok {
+// insertText is a statement that inserts so many rows.
+func (d *database) insertText(table *relational.Table, rows int) string {
+	type key struct {
+		table *relational.Table
+		rows  int
+	}
+	if t, ok := d.texts.Load(key{table, rows}); ok {
 		return t.(string)
 	}
 	names, marks := "", ""
@@ -130,7 +153,7 @@ func (d *database) insertText(table *relational.Table) string {
 		}
 		names, marks = names+c.Name, marks+"?"
 	}
-	t := "INSERT INTO " + table.Name + " (" + names + ") VALUES (" + marks + ")"
-	d.texts.Store(table, t)
+	t := "INSERT INTO " + table.Name + " (" + names + ") VALUES (" + marks + ")" + strings.Repeat(", ("+marks+")", rows-1)
+	d.texts.Store(key{table, rows}, t)
 	return t
 }

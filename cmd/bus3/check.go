@@ -241,6 +241,9 @@ func conclusion(r *check.Report, read bool) string {
 	}
 	if r.Faults == 0 {
 		text += ": all is well"
+		if r.KnownLosses > 0 {
+			text += fmt.Sprintf(" but for what is known to be lost (%s)", show.Plural(r.KnownLosses, "journal object", "journal objects"))
+		}
 	} else {
 		text += ": " + show.Plural(r.Faults, "fault", "faults")
 	}

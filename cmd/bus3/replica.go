@@ -147,7 +147,8 @@ func (a *app) syncLocal(ctx context.Context, s *session) error {
 	return a.sync(ctx, s)
 }
 
-// sync applies what the journal has and the catalog lacks. It goes on around journal objects that are lost, and warns.
+// sync applies what the journal has and the catalog lacks. It goes on around journal objects that are lost, and warns. In a
+// catalog that is whole nothing but a proved loss is gone around: what else there may be is the user's to decide.
 func (a *app) sync(ctx context.Context, s *session) error {
 	r, err := rebuild.Sync(ctx, s.cat, s.store, s.repo, rebuild.Options{Recover: true})
 	if r != nil {
@@ -155,6 +156,11 @@ func (a *app) sync(ctx context.Context, s *session) error {
 		for i := range r.Losses {
 			a.warn(lossLine(&r.Losses[i]))
 		}
+	}
+	var loss *rebuild.LossError
+	if errors.As(err, &loss) {
+		err = hint(err, "nothing of it was applied; put the object back if you can, else `bus3 rebuild --replace%s` makes the catalog anew from the store, around what cannot be used",
+			s.place.flags())
 	}
 	if err != nil {
 		return fmt.Errorf("bring the catalog %s up to date: %w", s.catalogName, err)

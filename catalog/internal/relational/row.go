@@ -70,7 +70,7 @@ func Stream(c Cursor, width int, each func(*Row) error) (err error) {
 			err = cerr
 		}
 	}()
-	var b Buffer
+	b := Buffer{cells: make([]int64, 0, 16*width), data: make([]byte, 0, 512)} // a small directory, without growing
 	for detached := false; ; {
 		more := true
 		for more && !b.full() {
