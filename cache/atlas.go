@@ -124,6 +124,9 @@ func (a *atlas) lead(ctx context.Context, k loadKey, pos int64) (*window, error)
 	if err != nil {
 		return nil, err
 	}
+	if now := a.find(k.line, pos); now != nil {
+		return now, nil // a neighbour's window came first, and reaches this far
+	}
 	return a.insert(w, pos), nil
 }
 
@@ -215,7 +218,12 @@ func (a *atlas) insert(w *window, pos int64) *window {
 			w.to, w.last = old.from, false
 		}
 	}
-	w.rows = slices.DeleteFunc(w.rows, func(p catalog.PlacedPiece) bool { return p.Offset < w.from || p.Offset >= w.to })
+	if n := len(w.rows); n > 0 {
+		w.rows = slices.DeleteFunc(w.rows, func(p catalog.PlacedPiece) bool { return p.Offset < w.from || p.Offset >= w.to })
+		if len(w.rows) < n {
+			w.rows = slices.Clone(w.rows) // without the memory of those that others have
+		}
+	}
 	ws := a.windows[w.line]
 	i, _ := slices.BinarySearchFunc(ws, w.from, func(o *window, from int64) int { return cmp.Compare(o.from, from) })
 	a.windows[w.line] = slices.Insert(ws, i, w)
