@@ -4,22 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/bus3/bus3/catalog"
+	"github.com/bus3/bus3/cmd/internal/config"
 	"github.com/bus3/bus3/cmd/internal/show"
 	"github.com/bus3/bus3/fs/restore"
 )
 
 type restoreCmd struct {
 	transfer
-	caching
+	CacheSize config.Size `placeholder:"SIZE" help:"Memory for data that was read; 96MiB if not given."`
+	DiskCache config.Size `placeholder:"SIZE" help:"Disk space for data that was read, still encrypted, in the cache directory; none if not given: a restore reads nearly everything once."`
 	What      string      `arg:"" name:"PATH" help:"A path, absolute as it was or relative to the root of the backup: it becomes DEST/<its name>. \"all\": what is in that root goes into DEST itself."`
 	Dest      string      `arg:"" name:"DEST" help:"Directory to restore into; it is made if need be."`
 	Scan      *scanNumber `arg:"" optional:"" name:"N" help:"Number of the backup; the newest finished one of a directory that PATH is in if not given."`
-	Overwrite bool        `help:"Replace files that are there and differ in size or time. Those of the same size and time are taken for the same."`
+	Overwrite bool        `help:"Replace files that are there and differ in size or time. Those of the same size and time are taken for the same: they keep their content, and get owner, mode and extended attributes as they were."`
 	Jobs      int         `short:"j" placeholder:"N" help:"How many workers write."`
 }
 
@@ -34,11 +38,12 @@ func (c *restoreCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	reader, err := a.reader(s, &c.caching)
+	reader, err := a.reader(s, c.caching())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = reader.Close() }()
+	collectLess()
 	v := &restoreView{a: a, bytes: scan.Counts.Bytes, files: scan.Counts.Files}
 	if rel != "" {
 		v.bytes, v.files = 0, 0 // nobody has counted parts of a backup
@@ -58,6 +63,25 @@ func (c *restoreCmd) Run(ctx context.Context, a *app) error {
 		return errPartial
 	}
 	return nil
+}
+
+// caching is the caches that a restore has. What is in the configuration about the disk cache is for mounts: a restore
+// would spend a third of its time on filling it, and push out of it what somebody reads again.
+func (c *restoreCmd) caching() *caching {
+	disk := c.DiskCache
+	disk.Given = true
+	return &caching{CacheSize: c.CacheSize, DiskCache: disk}
+}
+
+// collectRestoring is when the garbage collector runs, in percent of the live heap, which is small beside the reader's
+// memory: measured on 30,000 files of 4 KiB, 200 instead of 25 saves a sixth of the time and costs 20 MiB.
+const collectRestoring = 200
+
+// collectLess sets the garbage collector, unless the user has done so by GOGC.
+func collectLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectRestoring)
+	}
 }
 
 // choose finds the scan, and the path relative to its root. "" is everything.

@@ -23,6 +23,7 @@ type file struct {
 
 	mu   sync.Mutex
 	temp string // its name until it is whole; "": not made yet
+	ino  uint64 // of temp, if several units write to it
 	err  error
 }
 
@@ -158,7 +159,8 @@ func fatal(err error) error {
 // write puts a chunk into the temporary file, and returns that, open.
 func (r *run) write(u *unit, plain []byte) (fd int, err error) {
 	f := u.file
-	if fd, err = r.open(f, u.off == 0 && int64(len(plain)) >= f.entry.Size); err != nil {
+	// Who writes a file that is one chunk is the only one who opens it.
+	if fd, err = r.open(f, f.entry.Content == 0 && int64(len(plain)) >= f.entry.Size); err != nil {
 		return -1, err
 	}
 	plain = plain[:min(int64(len(plain)), f.entry.Size-u.off)]
@@ -186,11 +188,7 @@ func (r *run) open(f *file, whole bool) (fd int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.temp != "" {
-		fd, err = unix.Openat(h.fd, f.temp, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return -1, fmt.Errorf("open: %w", err)
-		}
-		return fd, nil
+		return reopenFile(h.fd, f)
 	}
 	temp := r.temporary()
 	fd, err = unix.Openat(h.fd, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
@@ -198,14 +196,47 @@ func (r *run) open(f *file, whole bool) (fd int, err error) {
 		return -1, fmt.Errorf("create: %w", err)
 	}
 	f.temp = temp
-	if !whole {
-		r.begun.add(f)
+	if whole {
+		return fd, nil
 	}
-	if !whole && f.entry.Size > 0 {
-		if err := unix.Ftruncate(fd, f.entry.Size); err != nil {
-			_ = unix.Close(fd) // it failed already
-			return -1, fmt.Errorf("set the size: %w", err)
-		}
+	r.begun.add(f)
+	if err := f.prepare(fd); err != nil {
+		_ = unix.Close(fd) // it failed already
+		return -1, err
+	}
+	return fd, nil
+}
+
+// prepare makes a new file, open as fd, one that several units can write to.
+func (f *file) prepare(fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("look: %w", err)
+	}
+	f.ino = st.Ino
+	if f.entry.Size == 0 {
+		return nil
+	}
+	if err := unix.Ftruncate(fd, f.entry.Size); err != nil {
+		return fmt.Errorf("set the size: %w", err)
+	}
+	return nil
+}
+
+// reopenFile opens the temporary file again. Somebody who may write to the directory could have put another file of the
+// same name there, or a FIFO to wait for: that is not written to.
+func reopenFile(at int, f *file) (fd int, err error) {
+	fd, err = unix.Openat(at, f.temp, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("open: %w", err)
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && st.Ino != f.ino {
+		err = errors.New("somebody has put another file in its place")
+	}
+	if err != nil {
+		_ = unix.Close(fd) // nothing was written
+		return -1, fmt.Errorf("open again: %w", err)
 	}
 	return fd, nil
 }

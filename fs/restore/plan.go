@@ -16,6 +16,9 @@ const (
 	// pieceRows and placeRows are how many rows one query asks for.
 	pieceRows = 1024
 	placeRows = 1000
+	// stretch is how many IDs apart chunks may be, on average, to be looked for as one stretch: other things of the scan
+	// have IDs between them.
+	stretch = 16
 	// segmentsAhead is how many segments are asked for in advance.
 	segmentsAhead = 64
 )
@@ -133,29 +136,62 @@ func (p *planner) pieces(ctx context.Context, f *file) error {
 // places plans the files that are one chunk each.
 func (p *planner) places(ctx context.Context) error {
 	slices.SortFunc(p.chunks, func(a, b *file) int { return cmp.Compare(a.entry.Chunk, b.entry.Chunk) })
-	for part := range slices.Chunk(p.chunks, placeRows) {
-		var ids []catalog.ID
-		for _, f := range part {
-			if len(ids) == 0 || ids[len(ids)-1] != f.entry.Chunk {
-				ids = append(ids, f.entry.Chunk)
-			}
+	p.plan.units = slices.Grow(p.plan.units, len(p.chunks))
+	for rest := p.chunks; len(rest) > 0; {
+		part := rest[:min(len(rest), placeRows)]
+		rest = rest[len(part):]
+		if err := p.placesOf(ctx, part); err != nil {
+			return err
 		}
-		found := make(map[catalog.ID]catalog.Place, len(ids))
-		err := p.cat.ChunkPlaces(ctx, ids, func(q *catalog.Place) error {
-			found[q.Chunk] = *q
-			return nil
-		})
-		if err != nil {
+	}
+	return nil
+}
+
+// placesOf plans some of them, which are sorted by chunk. What a scan has packed has IDs one after the other: one stretch
+// of them is found at far less cost than as many single ones.
+func (p *planner) placesOf(ctx context.Context, part []*file) error {
+	var ids []catalog.ID
+	for _, f := range part {
+		if len(ids) == 0 || ids[len(ids)-1] != f.entry.Chunk {
+			ids = append(ids, f.entry.Chunk)
+		}
+	}
+	found := make([]catalog.Place, len(ids)) // Chunk is 0 where there is none
+	note := func(q *catalog.Place) error {
+		if i, ok := slices.BinarySearch(ids, q.Chunk); ok {
+			found[i] = *q
+		}
+		return nil
+	}
+	rest := ids
+	first, last := ids[0], ids[len(ids)-1]
+	if first.Valid() && first.Scan() == last.Scan() && int64(last)-int64(first) < stretch*int64(len(ids)) {
+		if err := p.cat.PlacesFrom(ctx, first, len(ids), note); err != nil {
 			return fmt.Errorf("find chunks: %w", err)
 		}
-		for _, f := range part {
-			if place, ok := found[f.entry.Chunk]; ok {
-				f.pending.Store(1)
-				p.plan.units = append(p.plan.units, unit{place, f, 0})
-			} else {
-				p.fail(ctx, f, catalog.Invalidf("chunk %s is not in the catalog", f.entry.Chunk))
+		rest = nil
+		for i, id := range ids {
+			if found[i].Chunk == 0 {
+				rest = append(rest, id)
 			}
 		}
+	}
+	if len(rest) > 0 {
+		if err := p.cat.ChunkPlaces(ctx, rest, note); err != nil {
+			return fmt.Errorf("find chunks: %w", err)
+		}
+	}
+	i := 0
+	for _, f := range part {
+		for ids[i] != f.entry.Chunk {
+			i++
+		}
+		if found[i].Chunk == 0 {
+			p.fail(ctx, f, catalog.Invalidf("chunk %s is not in the catalog", f.entry.Chunk))
+			continue
+		}
+		f.pending.Store(1)
+		p.plan.units = append(p.plan.units, unit{found[i], f, 0})
 	}
 	return nil
 }

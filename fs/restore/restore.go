@@ -2,9 +2,11 @@
 //
 // A walker goes through the scan's directories, makes them, and gathers files into windows (walk.go). A planner finds
 // where the chunks of a window are, and sorts them in the order in which they lie in packs (plan.go); so what lies
-// together is read once, whatever the order of names. Workers write each chunk into the files that have it (write.go,
-// files.go). A file has another name until it is whole, and a directory gets its attributes when all that is in it is done
-// (tree.go). Memory does not depend on the number of files.
+// together is read once, whatever the order of names. Workers write each chunk into the files that have it (files.go,
+// finish.go). A file has another name until it is whole, and a directory gets its attributes when all that is in it is
+// done (tree.go). What a run that was killed left under other names is removed by the next one (leftovers.go). What is
+// there already is kept, with its own attributes or those of the backup (amend.go). Memory does not depend on the number
+// of files.
 package restore
 
 import (
@@ -29,6 +31,7 @@ type Catalog interface {
 	Lookup(ctx context.Context, scan int64, dir catalog.ID, name string) (catalog.Entry, error)
 	Values(ctx context.Context, ids []catalog.ID, fn func(*catalog.Value) error) error
 	ChunkPlaces(ctx context.Context, ids []catalog.ID, fn func(*catalog.Place) error) error
+	PlacesFrom(ctx context.Context, from catalog.ID, limit int, fn func(*catalog.Place) error) error
 	Pieces(ctx context.Context, content catalog.ID, from int64, limit int, fn func(*catalog.PlacedPiece) error) error
 }
 
@@ -47,7 +50,8 @@ type Options struct {
 	Path string
 	Dest string // directory; made if it does not exist
 	// Overwrite replaces files that are there and are others. Without it they are problems. What looks the same, by kind,
-	// size and time of modification, is kept as it is in both cases.
+	// size and time of modification, is kept in both cases; with Overwrite it gets its owner, mode, extended attributes
+	// and time, as far as they differ. Directories that are there get theirs in both cases.
 	Overwrite bool
 	Jobs      int                        // workers; 0: twice the processors
 	Progress  *Progress                  // counted up meanwhile; may be nil

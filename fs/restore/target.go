@@ -14,13 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// temporaryStart is what the names of unfinished files of all runs begin with.
+const temporaryStart = ".bus3-"
+
 // temporaryPrefix is what the names of unfinished files of this run begin with.
 func temporaryPrefix() (string, error) {
-	var b [6]byte
+	var b [prefixBytes]byte
 	if _, err := rand.Read(b[:]); err != nil {
 		return "", fmt.Errorf("restore: make a name: %w", err)
 	}
-	return ".bus3-" + hex.EncodeToString(b[:]) + "-", nil
+	return temporaryStart + hex.EncodeToString(b[:]) + "-", nil
 }
 
 // target finds what is to be restored, and opens the directory where it goes.
@@ -36,9 +39,22 @@ func (r *run) target(ctx context.Context) (*dir, *catalog.Entry, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("restore: open %q: %w", r.o.Dest, err)
 	}
+	r.announce(fd)
 	root := &dir{name: r.o.Dest, handle: newHandle(fd), inherits: hasDefaultACL(fd)}
 	root.pending.Store(1)
+	if err := r.tidyRoot(root); err != nil {
+		r.problem(r.o.Dest, err)
+	}
 	return root, top, nil
+}
+
+// tidyRoot tidies the destination.
+func (r *run) tidyRoot(root *dir) error {
+	fd, err := unix.Openat(root.handle.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	return r.tidy(root.handle.fd, fd)
 }
 
 // find looks up Options.Path. Its result has a name, other than "" only for the content of the root.

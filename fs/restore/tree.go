@@ -45,6 +45,14 @@ func (d *dir) path() string {
 
 func (d *dir) child(name string) string { return strings.TrimSuffix(d.path(), "/") + "/" + name }
 
+// destination is the open directory that all is restored into.
+func (d *dir) destination() *handle {
+	for d.parent != nil {
+		d = d.parent
+	}
+	return d.handle
+}
+
 // under tells whether d or a directory above it is the identity ino.
 func (d *dir) under(ino catalog.ID) bool {
 	for ; d != nil; d = d.parent {

@@ -14,6 +14,9 @@ import (
 // of memory.
 const windowFiles = 20000
 
+// firstWindow is how many the first window has, so that writing begins soon; each further one has twice as many.
+const firstWindow = 1000
+
 // listing is a directory of the scan that is still to be listed.
 type listing struct {
 	dir *dir
@@ -24,13 +27,14 @@ type listing struct {
 type walker struct {
 	*run
 	window  []*file
+	size    int // of window, at which it is sent
 	windows chan<- []*file
 	stack   []listing
 }
 
 // walk makes the directories below top in root, and sends all else in windows.
 func (r *run) walk(ctx context.Context, root *dir, top *catalog.Entry, windows chan<- []*file) error {
-	w := &walker{run: r, windows: windows}
+	w := &walker{run: r, windows: windows, size: firstWindow}
 	if top.Name == "" {
 		root.entry = top
 		root.pending.Add(1)
@@ -62,7 +66,7 @@ func (w *walker) visit(ctx context.Context, d *dir, e *catalog.Entry) error {
 	}
 	f := &file{entry: *e, dir: d}
 	d.pending.Add(1)
-	kept, err := w.compare(f)
+	kept, err := w.compare(ctx, f)
 	switch {
 	case err != nil:
 		w.problem(d.child(e.Name), err)
@@ -76,7 +80,7 @@ func (w *walker) visit(ctx context.Context, d *dir, e *catalog.Entry) error {
 	case w.links.follow(ctx, w.run, f):
 		return nil
 	}
-	if w.window = append(w.window, f); len(w.window) >= windowFiles {
+	if w.window = append(w.window, f); len(w.window) >= w.size {
 		return w.flush(ctx)
 	}
 	return ctx.Err()
@@ -88,6 +92,7 @@ func (w *walker) flush(ctx context.Context) error {
 	}
 	select {
 	case w.windows <- w.window:
+		w.size = min(2*w.size, windowFiles)
 		w.window = nil
 		return nil
 	case <-ctx.Done():
@@ -136,7 +141,7 @@ func (w *walker) makeDir(d *dir) error {
 		}
 		return nil
 	case errors.Is(err, unix.EEXIST) && isDir(h.fd, d.name):
-		return enter(h.fd, d)
+		return w.enter(h.fd, d)
 	case errors.Is(err, unix.EEXIST):
 		return errors.New("there is something else that is no directory")
 	}
@@ -145,7 +150,7 @@ func (w *walker) makeDir(d *dir) error {
 
 // enter takes a directory that was there. If it is the user's own, and he may not read it or write to it, he may until it
 // gets its attributes.
-func enter(at int, d *dir) error {
+func (w *walker) enter(at int, d *dir) error {
 	handle, err := unix.Openat(at, d.name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
@@ -163,7 +168,10 @@ func enter(at int, d *dir) error {
 		return fmt.Errorf("open: %w", err)
 	}
 	d.inherits = hasDefaultACL(fd)
-	return unix.Close(fd)
+	if err := w.tidy(d.destination().fd, fd); err != nil {
+		w.problem(d.path(), err)
+	}
+	return nil
 }
 
 func isDir(at int, name string) bool {
@@ -172,9 +180,9 @@ func isDir(at int, name string) bool {
 	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
-// compare looks whether there is something under the file's name, and tells whether that is to be kept. It is an error
-// if it must not be replaced.
-func (w *walker) compare(f *file) (kept bool, err error) {
+// compare looks whether there is something under the file's name, and tells whether that is to be kept; then it has the
+// file's attributes, if things may be overwritten. It is an error if it must not be replaced.
+func (w *walker) compare(ctx context.Context, f *file) (kept bool, err error) {
 	if f.dir.fresh {
 		return false, nil
 	}
@@ -191,7 +199,12 @@ func (w *walker) compare(f *file) (kept bool, err error) {
 	case err != nil:
 		return false, fmt.Errorf("look: %w", err)
 	case same(h.fd, &f.entry, &st):
-		return true, nil
+		if !w.o.Overwrite {
+			return true, nil
+		}
+		if kept, err := w.amend(ctx, h.fd, &f.entry, &st); kept || err != nil {
+			return kept, err
+		}
 	case !w.o.Overwrite:
 		return false, errExists
 	}

@@ -25,6 +25,7 @@ type world struct {
 	t     testing.TB
 	dir   string
 	root  string // of the tree
+	key   *age.X25519Identity
 	repo  *repository.Repository
 	store s3store.Store
 	cat   *sqlite.Catalog
@@ -38,9 +39,9 @@ func newWorld(t testing.TB) *world {
 	var err error
 	w.store, err = s3store.Open(t.Context(), "file://"+filepath.Join(dir, "store"), s3store.Options{})
 	must(t, err)
-	id, err := age.GenerateX25519Identity()
+	w.key, err = age.GenerateX25519Identity()
 	must(t, err)
-	wrap, err := repository.WrapRecipient("test", id.Recipient().String())
+	wrap, err := repository.WrapRecipient("test", w.key.Recipient().String())
 	must(t, err)
 	w.repo, err = repository.Init(t.Context(), w.store, repository.Chunking{}, wrap)
 	must(t, err)
