@@ -52,6 +52,7 @@ type filesystem struct {
 	scans    *scans
 
 	complaints complaints
+	heed       func(pid uint32) bool // whether an interrupt ends the request of a thread
 }
 
 // String is the name in debug output.
@@ -78,7 +79,8 @@ func (f *filesystem) Access(<-chan struct{}, *fuse.AccessIn) fuse.Status { retur
 
 // GetAttr is seldom asked: attributes come with names, and stay valid.
 func (f *filesystem) GetAttr(cancel <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	ctx := &request{cancel: cancel}
+	ctx := f.request(cancel, &in.InHeader)
+	defer ctx.end()
 	if virtual(in.NodeId) {
 		v := f.scans.view(ctx)
 		n := v.nodes[in.NodeId]
@@ -103,7 +105,8 @@ func (f *filesystem) GetAttr(cancel <-chan struct{}, in *fuse.GetAttrIn, out *fu
 
 // Readlink is asked once per symlink; the kernel caches the target.
 func (f *filesystem) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
-	ctx := &request{cancel: cancel}
+	ctx := f.request(cancel, h)
+	defer ctx.end()
 	if virtual(h.NodeId) {
 		if n := f.scans.view(ctx).nodes[h.NodeId]; n != nil && n.target != "" {
 			return []byte(n.target), fuse.OK
@@ -121,8 +124,10 @@ func (f *filesystem) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte,
 }
 
 // StatFs tells the size of what the newest scans of all sources hold; nothing is free.
-func (f *filesystem) StatFs(cancel <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
-	v := f.scans.view(&request{cancel: cancel})
+func (f *filesystem) StatFs(cancel <-chan struct{}, h *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
+	ctx := f.request(cancel, h)
+	defer ctx.end()
+	v := f.scans.view(ctx)
 	out.Bsize, out.Frsize = block, block
 	out.Blocks = uint64(v.bytes+block-1) / block
 	out.Files = uint64(v.files)

@@ -28,6 +28,7 @@ func Mount(ctx context.Context, cat Catalog, reader Reader, o Options) (*Server,
 		return nil, err
 	}
 	f := newFilesystem(cat, reader, o)
+	f.heed = func(pid uint32) bool { return heedInterrupt(mountpoint, pid) }
 	if err := f.scans.first(ctx); err != nil {
 		return nil, fmt.Errorf("read the list of scans: %w", err)
 	}
@@ -52,6 +53,7 @@ func newFilesystem(cat Catalog, reader Reader, o Options) *filesystem {
 		values:   newValues(cat),
 
 		complaints: complaints{now: time.Now},
+		heed:       func(uint32) bool { return true },
 	}
 	f.listings.after = f.values.prefetch
 	f.scans = &scans{
@@ -69,6 +71,7 @@ func Serve(raw fuse.RawFileSystem, mountpoint string, o *fuse.MountOptions) (<-c
 	if err != nil {
 		return nil, fmt.Errorf("mount on %q: %w", mountpoint, explain(err, o))
 	}
+	closeOnExec()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -94,6 +94,14 @@ func TestDeadServerLeavesABrokenMountThatCanBeUnmounted(t *testing.T) {
 	}
 }
 
+func TestStartedProgramsDoNotInheritTheMount(t *testing.T) {
+	newWorld().mount(t, Options{})
+	out, err := exec.Command("sh", "-c", "ls -l /proc/self/fd").CombinedOutput()
+	if err != nil || strings.Contains(string(out), "/dev/fuse") {
+		t.Errorf("a program has open, %v:\n%s", err, out)
+	}
+}
+
 func TestUnmountByAnotherProcessEndsTheServer(t *testing.T) {
 	mountpoint := t.TempDir()
 	server := startServer(t, mountpoint)

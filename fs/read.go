@@ -14,7 +14,8 @@ import (
 
 // Read reads into the reply's own buffer.
 func (f *filesystem) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
-	ctx := &request{cancel: cancel}
+	ctx := f.request(cancel, &in.InHeader)
+	defer ctx.end()
 	p, st := f.file(ctx, in.NodeId)
 	if st != fuse.OK {
 		return nil, st
@@ -52,7 +53,8 @@ func (f *filesystem) stillThere(ctx context.Context, id catalog.ID, err error) e
 
 // Lseek finds data and holes.
 func (f *filesystem) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
-	ctx := &request{cancel: cancel}
+	ctx := f.request(cancel, &in.InHeader)
+	defer ctx.end()
 	p, st := f.file(ctx, in.NodeId)
 	if st != fuse.OK {
 		return st

@@ -220,4 +220,5 @@ func TestInterruptedReadEndsAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 	<-ended
+	m.Wait()
 }

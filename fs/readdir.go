@@ -22,7 +22,8 @@ func (f *filesystem) fill(p place, out *fuse.EntryOut) {
 
 // Lookup is asked for what the kernel did not learn by reading the directory.
 func (f *filesystem) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
-	ctx := &request{cancel: cancel}
+	ctx := f.request(cancel, h)
+	defer ctx.end()
 	if name == "." || name == ".." {
 		return f.lookupDots(ctx, h.NodeId, name, out)
 	}
@@ -120,12 +121,16 @@ func (f *filesystem) lookupDots(ctx *request, node uint64, name string, out *fus
 
 // ReadDirPlus gives names and attributes, from the directory's listing: one query per directory.
 func (f *filesystem) ReadDirPlus(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return f.readDir(&request{cancel: cancel}, in, out, true)
+	ctx := f.request(cancel, &in.InHeader)
+	defer ctx.end()
+	return f.readDir(ctx, in, out, true)
 }
 
 // ReadDir gives names alone.
 func (f *filesystem) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return f.readDir(&request{cancel: cancel}, in, out, false)
+	ctx := f.request(cancel, &in.InHeader)
+	defer ctx.end()
+	return f.readDir(ctx, in, out, false)
 }
 
 func (f *filesystem) readDir(ctx *request, in *fuse.ReadIn, out *fuse.DirEntryList, plus bool) fuse.Status {

@@ -13,28 +13,6 @@ import (
 	"github.com/bus3/bus3/catalog"
 )
 
-// request is the context of one request: it ends when the kernel takes the request back.
-type request struct{ cancel <-chan struct{} }
-
-// Deadline implements context.Context: a request has none.
-func (r *request) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// Done implements context.Context.
-func (r *request) Done() <-chan struct{} { return r.cancel }
-
-// Err implements context.Context.
-func (r *request) Err() error {
-	select {
-	case <-r.cancel:
-		return context.Canceled
-	default:
-		return nil
-	}
-}
-
-// Value implements context.Context: a request carries none.
-func (r *request) Value(any) any { return nil }
-
 // failed is the one place where errors become what programs see. An interrupted request is EINTR; what a catalog no
 // longer has is ESTALE (the scan was removed); everything else is EIO, and logged with the path that it concerns.
 func (f *filesystem) failed(ctx context.Context, what string, node uint64, err error) fuse.Status {

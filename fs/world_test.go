@@ -30,6 +30,7 @@ type world struct {
 	asked   map[string]int
 	broken  error                                             // what all queries return
 	reading func(ctx context.Context, e *catalog.Entry) error // called by ReadAt
+	looking func(ctx context.Context, name string) error      // called by Lookup
 }
 
 func newWorld() *world {
@@ -228,6 +229,11 @@ func (w *world) List(ctx context.Context, scan int64, dir catalog.ID, fn func(*c
 }
 
 func (w *world) Lookup(ctx context.Context, scan int64, dir catalog.ID, name string) (catalog.Entry, error) {
+	if w.looking != nil {
+		if err := w.looking(ctx, name); err != nil {
+			return catalog.Entry{}, err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.ask(ctx, "Lookup"); err != nil {

@@ -148,10 +148,11 @@ func (f *filesystem) xattrs(ctx context.Context, node uint64) (*xattrSet, error)
 
 // GetXAttr is asked several times per file by ls and cp; it is answered from memory.
 func (f *filesystem) GetXAttr(cancel <-chan struct{}, h *fuse.InHeader, name string, dest []byte) (uint32, fuse.Status) {
-	ctx := request{cancel: cancel}
-	set, err := f.xattrs(&ctx, h.NodeId)
+	ctx := f.request(cancel, h)
+	defer ctx.end()
+	set, err := f.xattrs(ctx, h.NodeId)
 	if err != nil {
-		return 0, f.failed(&ctx, "get an extended attribute of", h.NodeId, err)
+		return 0, f.failed(ctx, "get an extended attribute of", h.NodeId, err)
 	}
 	if set == nil {
 		return 0, fuse.ENODATA
@@ -166,11 +167,12 @@ func (f *filesystem) GetXAttr(cancel <-chan struct{}, h *fuse.InHeader, name str
 
 // ListXAttr hides the names in trusted.* from those who cannot read them, as other file systems do.
 func (f *filesystem) ListXAttr(cancel <-chan struct{}, h *fuse.InHeader, dest []byte) (uint32, fuse.Status) {
-	ctx := request{cancel: cancel}
-	set, err := f.xattrs(&ctx, h.NodeId)
+	ctx := f.request(cancel, h)
+	defer ctx.end()
+	set, err := f.xattrs(ctx, h.NodeId)
 	switch {
 	case err != nil:
-		return 0, f.failed(&ctx, "list the extended attributes of", h.NodeId, err)
+		return 0, f.failed(ctx, "list the extended attributes of", h.NodeId, err)
 	case set == nil:
 		return 0, fuse.OK
 	case h.Uid != 0:

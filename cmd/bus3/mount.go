@@ -42,6 +42,7 @@ func (c *mountCmd) Run(ctx context.Context, a *app) error {
 	if s.replica {
 		o.Refresh = func(ctx context.Context) error { return a.syncLocal(ctx, s) }
 	}
+	fs.Processors()
 	server, err := fs.Mount(ctx, s.cat, reader, o)
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ func serve(mountpoint string, n *nothing) error {
 	if err != nil {
 		return err
 	}
+	fs.Processors()
 	done, err := fs.Serve(n, mountpoint, fs.KernelOptions("nothing", false, slog.Default()))
 	if err != nil {
 		return err
