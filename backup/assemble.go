@@ -20,9 +20,11 @@ type group struct {
 
 // assemble opens parcels in their order. It decides which chunks are new, gives them their IDs and their places, and makes
 // the rows of all names. Being alone, it finds a chunk that two readers have read at the same time.
-func (r *run) assemble(ctx context.Context, queue <-chan *parcel, unsaid chan<- *segment, groups chan<- *group, bufs *buffers) error {
+func (r *run) assemble(
+	ctx context.Context, queue <-chan *parcel, streams <-chan struct{}, unsaid chan<- *segment, groups chan<- *group, bufs *buffers,
+) error {
 	a := &assembler{
-		run: r, ctx: ctx, unsaid: unsaid, groups: groups, bufs: bufs, known: newKnownSet(),
+		run: r, ctx: ctx, streams: streams, unsaid: unsaid, groups: groups, bufs: bufs, known: newKnownSet(),
 		rows: takeRows(bufs.rows), since: time.Now(),
 	}
 	for p := range queue {
@@ -36,14 +38,17 @@ func (r *run) assemble(ctx context.Context, queue <-chan *parcel, unsaid chan<- 
 // assembler makes segments and rows.
 type assembler struct {
 	*run
-	ctx    context.Context //nolint:containedctx // lives as long as the stage
-	unsaid chan<- *segment
-	groups chan<- *group
-	bufs   *buffers
-	known  *knownSet
+	ctx     context.Context //nolint:containedctx // lives as long as the stage
+	streams <-chan struct{} // has one for each large file on its way
+	unsaid  chan<- *segment
+	groups  chan<- *group
+	bufs    *buffers
+	known   *knownSet
 
 	open *segment       // being filled, nil if none is
 	rows *catalog.Batch // those since the last group
+
+	late lateLinks
 
 	pack       *packing // where the next segment goes, nil: a new one
 	ratio      float64  // of what is stored to plaintext, in the pack before

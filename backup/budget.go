@@ -8,18 +8,25 @@ import (
 	"github.com/bus3/bus3/s3store/repository"
 )
 
-// All that takes memory in a run stands here. With the default sizes of chunks, it is at most:
+// All that takes memory in a run stands here. With the default sizes of chunks and two cores, it is at most:
 //
-//	packs      3 × 36 MiB  one is filled, two are uploaded; of those that are free, all but one take none
+//	packs      3 × 36 MiB  one is filled, two are uploaded; each takes what is in it, free ones take nothing
 //	parcels   10 ×  1 MiB  of plaintext, being read or waiting for their turn
-//	streams    4 ×  4 MiB  of large files, if several are read at once
-//	cutters    4 ×  4 MiB  of large files, too, and of others that are cut
-//	segments   6 ×  2 MiB  being compressed, sealed, or waiting for their turn
-//	rows       3 × 16 MiB  a batch being filled, one being written, one being applied
+//	streams    2 ×  3 MiB  of large files: so many are on their way at once, however many are read at once
+//	cutters    2 ×  4 MiB  of large files
+//	           4 ×  1 MiB  of small ones
+//	segments   6 ×  2 MiB  of plaintext and sealed, being compressed or waiting for their turn
+//	encoders   3 ×  2 MiB  of the compressor
+//	rows       4 ×  8 MiB  a batch being filled, one waiting for its packs, one being written, one being applied
 //	known            8 MiB chunks of this run
+//	names            8 MiB directories that are compared
+//
+// Beside these are about 24 MiB of the program itself and 20 MiB of SQLite. The program takes less as a rule: while 4 GB of
+// /usr are backed up for the first time, on two cores, 40 MiB of the heap are alive at most, and 60 to 90 MiB are buffers.
 //
 // Packs, parcels, streams, cutters and segments are outside of the heap (buffers.go), so that the collector does not let as much
-// again go to waste.
+// again go to waste. Buffers for chunks have room for the largest one, but hardly any are that large: what a free one
+// has beyond the half goes back to the system.
 const (
 	// packSize is where a pack is finished, bytes: a bit more than pack.DefaultSize, since it is guessed from what
 	// is still being compressed, and many packs that are too small cost more than some that are too large.
@@ -39,9 +46,9 @@ const (
 
 	// batchPacks and batchRows are what a batch holds: it ends at the first end of a pack where one of them is reached...
 	batchPacks = 8
-	batchRows  = 100_000
+	batchRows  = 40_000
 	// ...or here, whatever the packs.
-	maxBatchRows = 140_000
+	maxBatchRows = 60_000
 	// rowsOnly is after how many rows that need no data they are passed on.
 	rowsOnly = 2048
 	// batchAge is after what time a batch ends at the end of a pack, and oldBatchAge after what time anyhow.
@@ -56,6 +63,8 @@ const (
 	linkedFiles = 250_000
 	// wholeLinks is how many of those are remembered of which no more names are expected.
 	wholeLinks = 10_000
+	// rememberedLate is how many files are remembered that got a link between being listed and being read.
+	rememberedLate = 1000
 
 	// groupDirs is how many directories are compared in one query.
 	groupDirs = 128
@@ -75,8 +84,10 @@ func DefaultJobs() int { return min(max(2*runtime.GOMAXPROCS(0), 4), 8) }
 type sizes struct {
 	largest   int // bytes of the largest chunk
 	block     int // bytes of a buffer for chunks
+	kept      int // bytes of such a buffer that stay in memory when it is free
 	parcels   int // how many may be read, or wait, at once
 	blocks    int // how many of one large file may wait
+	streams   int // how many large files may be read, or wait, at once
 	groups    int // how many segments may be compressed, or wait, at once
 	readers   int
 	comparers int
@@ -94,10 +105,13 @@ func sizesFor(c repository.Chunking, jobs int) sizes {
 	cores := runtime.GOMAXPROCS(0)
 	s := sizes{
 		largest: max(c.Max, c.Fixed), parcels: jobs + 6, blocks: 2, groups: cores + 2,
-		readers: jobs, comparers: min(max(cores, 2)+1, 6), sealers: cores,
+		streams: max(2, jobs/2), readers: jobs, comparers: min(max(cores, 2)+1, 6), sealers: cores,
 		packSize: packSize, batchRows: batchRows, maxBatchRows: maxBatchRows, rowsOnly: rowsOnly,
 	}
 	s.block = max(pack.SegmentSize, s.largest)
+	if s.kept = s.block; c.Fixed == 0 {
+		s.kept /= 2 // most chunks are far smaller than the largest
+	}
 	if s.block > 8<<20 {
 		s.readers, s.blocks, s.groups, s.sealers = 1, 0, 1, 1
 	}

@@ -24,7 +24,7 @@ type buffers struct {
 func newBuffers(s sizes, mapped *mappings) *buffers {
 	block := max(s.block, parcelBytes+parcelSlack)
 	return &buffers{
-		blocks: &shelf{mapped: mapped, size: block}, sealed: &shelf{mapped: mapped, size: block + sealedSlack},
+		blocks: &shelf{mapped: mapped, size: block, kept: s.kept}, sealed: &shelf{mapped: mapped, size: block + sealedSlack, kept: s.kept + sealedSlack},
 		packs: &shelf{mapped: mapped, size: s.buffer}, full: make(chan struct{}, packBuffers), mapped: mapped,
 		rows: make(chan *catalog.Batch, s.groups+2), batches: make(chan *catalog.Batch, 1),
 	}
@@ -35,6 +35,7 @@ func newBuffers(s sizes, mapped *mappings) *buffers {
 type shelf struct {
 	mapped *mappings
 	size   int // bytes
+	kept   int // bytes of a free one that stay in memory; what is behind them is given back to the system
 
 	mu   sync.Mutex
 	free [][]byte
@@ -57,16 +58,12 @@ func (s *shelf) give(buf []byte) {
 	if cap(buf) != s.size {
 		return
 	}
+	if s.kept < s.size {
+		_ = unix.Madvise(buf[s.kept:s.size], unix.MADV_DONTNEED) // it only saves memory
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.free = append(s.free, buf[:0])
-}
-
-// idle is how many buffers lie there.
-func (s *shelf) idle() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.free)
 }
 
 // mappings is memory outside of the heap: there, the collector would let as much again go to waste.
@@ -120,12 +117,9 @@ func (b *buffers) takePack(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// givePack gives the buffer of a pack back, and its memory to the system if there is another one that is free: a store that
-// is quick enough for fewer than all of them needs no more memory than those take.
+// givePack gives the buffer of a pack back, and its memory to the system: packs take memory only for what is in them, and
+// a store that is quick needs little of it.
 func (b *buffers) givePack(buf []byte) {
-	if b.packs.idle() > 0 {
-		_ = unix.Madvise(buf[:cap(buf)], unix.MADV_DONTNEED) // it only saves memory
-	}
 	b.packs.give(buf)
 	<-b.full
 }

@@ -7,10 +7,17 @@ import (
 )
 
 // bundle makes parcels of jobs: each is given to the readers, and takes its place in the queue of the assembler, which
-// opens them in this order.
-func (r *run) bundle(ctx context.Context, jobs <-chan []job, unread, queue chan<- *parcel) error {
+// opens them in this order. streams takes one for each large file on its way, and bounds how many there are.
+func (r *run) bundle(ctx context.Context, jobs <-chan []job, unread, queue chan<- *parcel, streams chan<- struct{}) error {
 	b := &bundler{links: linkTable{links: make(map[catalog.Inode]*link)}}
 	send := func(p *parcel) error {
+		if p.stream != nil { // here, where parcels are in their order: the next that is assembled has its place
+			select {
+			case streams <- struct{}{}:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
 		for _, out := range []chan<- *parcel{queue, unread} {
 			select {
 			case out <- p:
@@ -95,18 +102,22 @@ type linkTable struct {
 	whole []catalog.Inode // those of which all have come
 }
 
-// join gives a file that has several names its link. The first name leads.
+// join gives a file that has several names its link. The first name leads. A file that has one name may have got another one
+// since it was listed, which has come already: it follows.
 func (t *linkTable) join(j *job) {
 	if j.barrier != nil { // what was kept for later is read name by name
 		clear(t.links)
 		t.queue, t.whole = nil, nil
 		return
 	}
-	if j.stat == nil || j.stat.Nlink < 2 || j.stat.Kind == catalog.Directory || j.retried {
+	if j.stat == nil || j.stat.Kind == catalog.Directory || j.retried || j.stat.Nlink < 2 && len(t.links) == 0 {
 		return
 	}
 	key := catalog.Inode{Dev: j.stat.Dev, Ino: j.stat.Ino}
 	l := t.links[key]
+	if l == nil && j.stat.Nlink < 2 {
+		return
+	}
 	if l == nil {
 		l = &link{left: j.stat.Nlink}
 		t.add(key, l)

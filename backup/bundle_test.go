@@ -31,3 +31,18 @@ func TestLinkThatIsMetOnceMoreFollows(t *testing.T) {
 		t.Error("the first is still among them")
 	}
 }
+
+// The listing of the first name is older than the link, but the other name came first.
+func TestNameThatWasListedAloneFollowsTheOther(t *testing.T) {
+	t.Parallel()
+	table := linkTable{links: make(map[catalog.Inode]*link)}
+	meet := func(inode uint64, names uint32) *job {
+		j := &job{stat: &source.Stat{Kind: catalog.File, Nlink: names, Dev: 1, Ino: inode}}
+		table.join(j)
+		return j
+	}
+	alone, second, first, other := meet(1, 1), meet(1, 2), meet(1, 1), meet(2, 1)
+	if alone.link != nil || !second.leads || first.leads || first.link != second.link || other.link != nil {
+		t.Errorf("%+v, %+v, %+v, %+v", alone, second, first, other)
+	}
+}

@@ -99,6 +99,28 @@ func TestFileThatChangesOnceIsReadAgain(t *testing.T) {
 	}
 }
 
+// The first name was listed alone, and then read with the link that was made in between; the other one is listed after that.
+func TestFileThatGetsALinkBeforeItIsReadStaysOne(t *testing.T) {
+	for size, kind := range map[int]string{10: "small", 3 << 20: "large"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.write("sub/f", "f")
+			w.backup()
+			w.write("file", string(random(size, 1)))
+			link := sync.OnceFunc(func() { w.link("file", "sub/second") })
+			s, err := Run(t.Context(), &busy{Catalog: w.cat, current: link}, w.store, w.repo, w.options())
+			must(t, err)
+			first, second := w.lookup(s.Scan, "", "file"), w.lookup(s.Scan, "sub", "second")
+			if first.Ino != second.Ino || first.Chunk != second.Chunk || first.Content != second.Content || first.Nlink != 2 || second.Nlink != 2 {
+				t.Fatalf("%+v\n%+v", first, second)
+			}
+			w.wholesome(s.Scan)
+			w.again()
+		})
+	}
+}
+
 // What has more than doubled between its listing and its reading does not fit where small files are read.
 func TestSmallFileThatGrowsLarge(t *testing.T) {
 	t.Parallel()

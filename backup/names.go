@@ -37,6 +37,7 @@ func (a *assembler) name(j *job, res *result, d data) {
 	}
 	e := a.entry(j, res)
 	switch {
+	case a.late.join(j, res, &e):
 	case j.keep != nil:
 		e.Chunk, e.Content = j.keep.Chunk, j.keep.Content
 	case e.Kind == catalog.File && e.Flags&catalog.Unreadable == 0:
@@ -46,6 +47,7 @@ func (a *assembler) name(j *job, res *result, d data) {
 		kept := e
 		j.link.entry = &kept
 	}
+	a.late.note(j, res, &e)
 	a.write(j, &e)
 }
 
@@ -178,6 +180,7 @@ func (a *assembler) stream(p *parcel) error {
 	case <-a.ctx.Done():
 		return context.Cause(a.ctx)
 	}
+	<-a.streams // it is there: the bundler has put it there
 	a.name(&p.jobs[0], &p.results[0], d)
 	return a.maybePass()
 }

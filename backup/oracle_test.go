@@ -40,7 +40,7 @@ type record struct {
 type tree map[string]record
 
 // onDisk reads a tree from disk, with nothing of the code that is tested.
-func onDisk(t *testing.T, root string) tree {
+func onDisk(t testing.TB, root string) tree {
 	t.Helper()
 	out, links := make(tree), make(map[uint64]string)
 	err := filepath.Walk(root, func(path string, _ os.FileInfo, err error) error {
@@ -92,7 +92,7 @@ func onDisk(t *testing.T, root string) tree {
 
 func digest(b []byte) string { sum := sha256.Sum256(b); return hex.EncodeToString(sum[:8]) }
 
-func diskXattrs(t *testing.T, path string) string {
+func diskXattrs(t testing.TB, path string) string {
 	t.Helper()
 	buf := make([]byte, 64<<10)
 	n, err := unix.Llistxattr(path, buf)

@@ -19,8 +19,10 @@ type Progress struct {
 
 	New, Changed, Unchanged, Removed atomic.Int64
 	BytesRead, BytesNew, BytesStored atomic.Int64
-	Objects, Problems                atomic.Int64
-	EntriesOpened, EntriesClosed     atomic.Int64
+	// Rereads is how often a file was read again because it had changed meanwhile.
+	Rereads                      atomic.Int64
+	Objects, Problems            atomic.Int64
+	EntriesOpened, EntriesClosed atomic.Int64
 }
 
 // counts is p as it is kept with the scan.

@@ -131,6 +131,7 @@ func (w *reader) file(ctx context.Context, j *job, out *result, forget func(), e
 			return nil
 		}
 		forget()
+		w.progress.Rereads.Add(1)
 	}
 }
 

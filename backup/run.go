@@ -111,23 +111,28 @@ func (r *run) work(ctx context.Context) error {
 		jobs    = make(chan []job, jobSlices)
 		unread  = make(chan *parcel)
 		parcels = make(chan *parcel, max(r.sizes.parcels-r.sizes.readers-2, 0))
+		streams = make(chan struct{}, r.sizes.streams)
 		unsaid  = make(chan *segment)
 		groups  = make(chan *group, r.sizes.groups)
 		uploads = make(chan *packing)
-		batches = make(chan *pending)
+		batches = make(chan *pending, 1) // while one is written, packs go on
 		written = make(chan *catalog.Batch)
 	)
 	bufs := newBuffers(r.sizes, &r.mapped)
 	defer r.mapped.free()
 	g.Go(func() error { defer close(jobs); return r.produce(ctx, jobs) })
-	g.Go(func() error { defer close(parcels); defer close(unread); return r.bundle(ctx, jobs, unread, parcels) })
+	g.Go(func() error {
+		defer close(parcels)
+		defer close(unread)
+		return r.bundle(ctx, jobs, unread, parcels, streams)
+	})
 	for range r.sizes.readers {
 		g.Go(func() error { return r.read(ctx, unread, bufs) })
 	}
 	g.Go(func() error {
 		defer close(groups)
 		defer close(unsaid)
-		return r.assemble(ctx, parcels, unsaid, groups, bufs)
+		return r.assemble(ctx, parcels, streams, unsaid, groups, bufs)
 	})
 	for range r.sizes.sealers {
 		g.Go(func() error { return r.seal(ctx, unsaid, bufs) })

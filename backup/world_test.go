@@ -20,7 +20,7 @@ import (
 
 // world is a repository in a directory, its catalog, and a tree to back up.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	root  string
 	dir   string // of store and catalog
 	store *spy
@@ -33,9 +33,9 @@ type world struct {
 func newWorld(t *testing.T) *world { return makeWorld(t, t.TempDir(), repository.Chunking{}) }
 
 // newQuickWorld is for many files, or large ones.
-func newQuickWorld(t *testing.T) *world { return makeWorld(t, quick.Tree(t), repository.Chunking{}) }
+func newQuickWorld(t testing.TB) *world { return makeWorld(t, quick.Tree(t), repository.Chunking{}) }
 
-func makeWorld(t *testing.T, tree string, c repository.Chunking) *world {
+func makeWorld(t testing.TB, tree string, c repository.Chunking) *world {
 	t.Helper()
 	root, dir := filepath.Join(tree, "root"), quick.Dir(t)
 	must(t, os.Mkdir(root, 0o755))
@@ -110,7 +110,7 @@ func (w *world) rename(from, to string) { w.t.Helper(); must(w.t, os.Rename(w.pa
 func (w *world) remove(name string)     { w.t.Helper(); must(w.t, os.RemoveAll(w.path(name))) }
 func (w *world) link(from, to string)   { w.t.Helper(); must(w.t, os.Link(w.path(from), w.path(to))) }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -67,8 +67,9 @@ type Cutter struct {
 	params Params
 	gear   *gear // nil if chunks are Fixed
 
-	mu   sync.Mutex
-	idle []*scratch // that was used last is last
+	mu    sync.Mutex
+	small []*scratch // free ones for little data; what was used last is last
+	large []*scratch
 }
 
 // New makes a cutter.
@@ -95,8 +96,12 @@ func New(p Params) (*Cutter, error) {
 // Cut reads the first size bytes of f and emits all chunks in the order of their offsets. A file that is not larger than the
 // smallest chunk is one. ErrShrunk tells that f had less than size bytes; errors of f and of emit are returned as they are.
 func (c *Cutter) Cut(ctx context.Context, f File, size int64, emit Emit) error {
-	s := c.take()
-	defer c.give(s)
+	idle := &c.large
+	if size <= readBytes {
+		idle = &c.small
+	}
+	s := c.take(idle)
+	defer c.give(idle, s)
 	j := job{params: &c.params, scratch: s, gear: c.gear, file: f, emit: emit}
 	e := extents{file: f, size: size}
 	for {
@@ -113,22 +118,24 @@ func (c *Cutter) Cut(ctx context.Context, f File, size int64, emit Emit) error {
 	}
 }
 
-func (c *Cutter) take() *scratch {
+// take is a scratch out of idle, or a new one. Files of which little is read have their own: all memory that was ever
+// used of a buffer stays, and there are few large files at once.
+func (c *Cutter) take(idle *[]*scratch) *scratch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	last := len(c.idle) - 1
+	last := len(*idle) - 1
 	if last < 0 {
 		return &scratch{}
 	}
-	s := c.idle[last]
-	c.idle = c.idle[:last]
+	s := (*idle)[last]
+	*idle = (*idle)[:last]
 	return s
 }
 
-func (c *Cutter) give(s *scratch) {
+func (c *Cutter) give(idle *[]*scratch, s *scratch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.idle = append(c.idle, s)
+	*idle = append(*idle, s)
 }
 
 // extents goes through the stretches of data of a file, without the holes that do not count.

@@ -21,6 +21,10 @@ const (
 	Better
 )
 
+// fastestLiterals is Fastest that also looks for bytes that are more frequent than others where nothing repeats, as in tables
+// of numbers. Of noise it is three times as slow, which is told apart before.
+const fastestLiterals = Better + 1
+
 // The methods of Compress, the first byte of its result.
 const (
 	methodStored = 0
@@ -31,9 +35,9 @@ const (
 const minSavings = 64
 
 // encoders and decoders are free lists: an encoder has tables of up to a few MiB, and filling one anew for each segment
-// would cost more than compressing. The collector empties them when they are idle.
+// would cost more than compressing. The collector empties that of decoders when they are idle.
 var (
-	encoders [Better + 1]sync.Pool
+	encoders [fastestLiterals + 1]encoderList
 	decoders sync.Pool
 )
 
@@ -74,12 +78,12 @@ func Shrink(dst, plain []byte, c Compression) ([]byte, bool) {
 	if c == Auto || c > Better {
 		c, limit = Fastest, limit-len(plain)/minSavings
 	}
-	e, _ := encoders[c].Get().(*zstd.Encoder)
-	if e == nil {
-		e = newEncoder(c)
+	if c == Fastest && !even(plain) {
+		c = fastestLiterals
 	}
+	e := encoders[c].take(c)
 	out := e.EncodeAll(plain, dst)
-	encoders[c].Put(e)
+	encoders[c].give(e)
 	if len(out)-len(dst) > limit {
 		return dst, false
 	}

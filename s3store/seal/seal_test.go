@@ -185,6 +185,20 @@ func TestCompressedComesBack(t *testing.T) {
 	}
 }
 
+// Each line differs from those before, but digits are few.
+func TestTablesOfNumbersBecomeSmaller(t *testing.T) {
+	var table []byte
+	for i := range 20_000 {
+		table = fmt.Appendln(table, i+1)
+	}
+	for _, c := range []seal.Compression{seal.Auto, seal.Fastest, seal.Default, seal.Better} {
+		out, ok := seal.Shrink(nil, table, c)
+		if !ok || len(out) > len(table)/2 {
+			t.Errorf("%d bytes of numbers became %d at level %d", len(table), len(out), c)
+		}
+	}
+}
+
 func TestIncompressibleIsStored(t *testing.T) {
 	for _, c := range []seal.Compression{seal.Auto, seal.Fastest, seal.Default, seal.Better} {
 		dst := make([]byte, 3, 10)
