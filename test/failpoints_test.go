@@ -17,6 +17,7 @@ import (
 
 	"github.com/bus3/bus3/catalog/failpoint"
 	"github.com/bus3/bus3/test/pgtest"
+	"github.com/bus3/bus3/test/quick"
 	"github.com/bus3/bus3/test/versity"
 )
 
@@ -139,32 +140,11 @@ func (h *halted) goesOn() (stdout, stderr string, code int) {
 	return h.out.String(), h.errs.String(), h.cmd.ProcessState.ExitCode()
 }
 
-// inMemory is a directory in memory where there is room, since tests would otherwise wait for the disk most of the time:
-// what a killed process has written is there in any case.
-func inMemory(t *testing.T) string {
-	t.Helper()
-	const memory, room = "/dev/shm", 1 << 30
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(memory, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
-		return t.TempDir()
-	}
-	dir, err := os.MkdirTemp(memory, "bus3-test-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 // quickRig is a rig in memory.
 func quickRig(t *testing.T) *rig {
 	t.Helper()
 	r := bareRig(t)
-	r.dir = inMemory(t)
+	r.dir = quick.Dir(t)
 	r.home = r.path("home")
 	if err := os.Mkdir(r.home, 0o700); err != nil {
 		t.Fatal(err)
@@ -183,7 +163,7 @@ func private(t *testing.T) *servers { return &servers{pgtest.Private(t), quickVe
 
 func quickVersity(t *testing.T) *versity.Server {
 	t.Helper()
-	s3, err := versity.Start(t.Context(), inMemory(t))
+	s3, err := versity.Start(t.Context(), quick.Dir(t))
 	if err != nil {
 		t.Fatal(err)
 	}

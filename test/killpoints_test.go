@@ -8,6 +8,7 @@ import (
 
 	"github.com/bus3/bus3/catalog"
 	"github.com/bus3/bus3/s3store/pack"
+	"github.com/bus3/bus3/test/quick"
 	"github.com/bus3/bus3/test/tree"
 )
 
@@ -174,7 +175,7 @@ func TestARebuildGoesOnWhereverItIsKilled(t *testing.T) {
 			s.at("").backup(s.source)
 			want := s.catalog()
 			for _, point := range []string{"begin.before-commit", "begin.before-commit:3", "apply.begun", "apply.table:7", "apply.closed:2", "apply.before-commit:3"} {
-				db := "sqlite://" + filepath.Join(inMemory(t), "new.db")
+				db := "sqlite://" + filepath.Join(quick.Dir(t), "new.db")
 				if c.postgres {
 					db = stage.postgres(t).Database(t)
 				}

@@ -246,9 +246,18 @@ func (r *rig) command(args ...string) *exec.Cmd {
 // try runs bus3 and returns what it printed and its exit code.
 func (r *rig) try(args ...string) (stdout, stderr string, code int) {
 	r.t.Helper()
+	return r.tryWith("", args...)
+}
+
+// tryWith is try with something on standard input.
+func (r *rig) tryWith(input string, args ...string) (stdout, stderr string, code int) {
+	r.t.Helper()
 	cmd := r.command(args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	if input != "" {
+		cmd.Stdin = strings.NewReader(input)
+	}
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -1,8 +1,6 @@
 package test
 
 import (
-	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"net/url"
@@ -14,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/bus3/bus3/s3store"
 	"github.com/bus3/bus3/test/tree"
@@ -96,7 +93,7 @@ func (s *scene) copy(t *testing.T) *rig {
 	}
 	db := "sqlite://" + r.path("catalog.db")
 	if s.c.postgres {
-		db = copyDatabase(t, s.setting("BUS3_CATALOG"))
+		db = stage.postgres(t).Copy(t, s.setting("BUS3_CATALOG"))
 	} else {
 		sh(t, "sqlite3", s.path("catalog.db"), ".backup "+r.path("catalog.db"))
 	}
@@ -126,35 +123,6 @@ func copyBucket(t *testing.T, server *versity.Server, objects, from, to string) 
 			t.Fatal(err)
 		}
 	}
-}
-
-// copyDatabase makes a database that has what another one has. Nobody may be connected to that.
-func copyDatabase(t *testing.T, from string) string {
-	t.Helper()
-	u, err := url.Parse(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "bus3_copy_" + rand.Text()
-	admin := *u
-	admin.Path = "/postgres"
-	command := func(sql string) {
-		t.Helper()
-		ctx := context.Background() // that of a test has ended when it cleans up
-		conn, err := pgx.Connect(ctx, admin.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close(ctx) }()
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			t.Fatalf("%s: %v", sql, err)
-		}
-	}
-	t.Cleanup(func() { command("DROP DATABASE IF EXISTS " + pgx.Identifier{name}.Sanitize() + " WITH (FORCE)") })
-	command("CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{strings.TrimPrefix(u.Path, "/")}.Sanitize())
-	copied := *u
-	copied.Path = "/" + name
-	return copied.String()
 }
 
 // stored is all objects of a store by their keys, as digests. For S3, dir is that of the bucket.

@@ -17,6 +17,7 @@ import (
 	"github.com/bus3/bus3/catalog/sqlite"
 	"github.com/bus3/bus3/s3store"
 	"github.com/bus3/bus3/s3store/repository"
+	"github.com/bus3/bus3/test/quick"
 )
 
 // told is what a catalog is asked so that it tells all it knows.
@@ -217,7 +218,7 @@ func tellSQLite(t *testing.T, path string) account {
 // rebuilt is what a new catalog tells that is filled from the store alone.
 func (o opened) rebuilt(t *testing.T) account {
 	t.Helper()
-	cat, err := sqlite.Open(t.Context(), filepath.Join(inMemory(t), "rebuilt.db"), sqlite.Options{})
+	cat, err := sqlite.Open(t.Context(), filepath.Join(quick.Dir(t), "rebuilt.db"), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

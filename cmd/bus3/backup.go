@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/bus3/bus3/backup"
+	"github.com/bus3/bus3/cmd/internal/config"
 	"github.com/bus3/bus3/cmd/internal/exclude"
 	"github.com/bus3/bus3/cmd/internal/show"
 	"github.com/bus3/bus3/s3store/seal"
@@ -33,7 +34,7 @@ type backupCmd struct {
 	FilesFrom     []string `sep:"none" placeholder:"FILE" help:"Look only at the paths listed in FILE, one a line or NUL-separated, and take all else for unchanged; - is standard input."`
 	DryRun        bool     `short:"n" help:"Say what would be stored, and store nothing."`
 
-	Compression string `enum:"auto,off,fastest,default,better," default:"" placeholder:"LEVEL" help:"auto, off, fastest, default or better; auto if not given."`
+	Compression string `placeholder:"LEVEL" help:"auto, off, fastest, default or better; auto if not given."`
 	Jobs        int    `short:"j" placeholder:"N" help:"How many files to read at once."`
 	Nice        bool   `help:"Give way to other programs: lowest CPU and disk priority."`
 }
@@ -117,8 +118,11 @@ func (c *backupCmd) common(a *app) (backup.Options, error) {
 	if o.Jobs == 0 {
 		o.Jobs = a.file.Jobs
 	}
-	if o.Jobs < 0 {
-		return o, errors.New("--jobs is how many files are read at once: give a number that is not negative")
+	if err := config.CheckJobs(o.Jobs); err != nil {
+		return o, fmt.Errorf("--jobs is how many files are read at once: %w", err)
+	}
+	if err := config.CheckCompression(c.Compression); err != nil {
+		return o, fmt.Errorf("--compression: %w", err)
 	}
 	var err error
 	if o.Host == "" {

@@ -20,6 +20,9 @@ func (a *app) backupOne(ctx context.Context, s *session, plan *backup.Options) e
 	o.Progress = &v.progress
 	o.Problem = v.problem
 	o.CatchUp = func(ctx context.Context) error { return a.sync(ctx, s) }
+	if err := a.wantsAll(ctx, s, &o); err != nil {
+		return err
+	}
 	v.start()
 	sum, err := backup.Run(ctx, s.cat, s.store, s.repo, o)
 	v.stop()
@@ -36,6 +39,29 @@ func (a *app) backupOne(ctx context.Context, s *session, plan *backup.Options) e
 		return errPartial
 	}
 	return nil
+}
+
+// wantsAll gives up a list of what may have changed where there is no finished backup that has the rest: one would be made that
+// says it is complete, and is not.
+func (a *app) wantsAll(ctx context.Context, s *session, o *backup.Options) error {
+	if o.FilesFrom == nil {
+		return nil
+	}
+	errFound := errors.New("found")
+	err := s.cat.Scans(ctx, func(scan *catalog.Scan) error {
+		if scan.Source.Host == o.Host && scan.Source.Root == o.Root && scan.State.Finished() {
+			return errFound
+		}
+		return nil
+	})
+	if errors.Is(err, errFound) {
+		return nil
+	}
+	if err == nil {
+		a.note("There is no finished backup of %s yet: all of it is looked at, and not only what --files-from lists.", show.Name(o.Root))
+		o.FilesFrom = nil
+	}
+	return err
 }
 
 // backupView shows a run: as a line on a terminal, as JSON lines, or not at all.

@@ -72,7 +72,7 @@ func (a *app) openStore(ctx context.Context, p *place, t *transfer) (s3store.Sto
 		}
 		const most = 1 << 50 // so that the product below is an int64
 		if up < 0 || down < 0 || up > most || down > most {
-			return nil, errors.New("--limit-upload and --limit-download are KiB per second: give a number that is not negative")
+			return nil, errors.New("--limit-upload and --limit-download are KiB per second: give a number, or 0 for no limit")
 		}
 		o.UploadLimit, o.DownloadLimit = up<<10, down<<10
 	}

@@ -89,8 +89,22 @@ func (r *round) enter(ctx context.Context, newTool maker) error {
 		return err
 	}
 	t := newTool(p)
+	if !r.hasStep(t) {
+		return p.remove()
+	}
 	r.tools, r.places = append(r.tools, t), append(r.places, p)
 	return t.create(ctx)
+}
+
+// hasStep tells whether a row of the corpus was asked for from which the tool is not left out.
+func (r *round) hasStep(t tool) bool {
+	for i := range r.rows {
+		row := r.rows[i].Name
+		if r.wants(row) && (strings.Contains(row, " "+r.corpus.name) || row == "mount ready") && !r.leavesOut(t, row) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *round) close() error {
@@ -135,7 +149,7 @@ func (r *round) unchanged(ctx context.Context) error {
 		return nil
 	}
 	for _, t := range r.tools {
-		if !archives(t) {
+		if !archives(t) || r.leavesOut(t, row) {
 			continue
 		}
 		s, err := t.backup(r.corpus.dir).run(ctx)
@@ -164,7 +178,7 @@ func (r *round) restores(ctx context.Context) error {
 		return nil
 	}
 	for i, t := range r.tools {
-		if !archives(t) {
+		if !archives(t) || r.leavesOut(t, row) {
 			continue
 		}
 		if err := t.cold(ctx); err != nil {

@@ -77,7 +77,12 @@ func (b *bench) makeCorpus(ctx context.Context, name string) (*corpus, error) {
 
 // manyFiles makes files of noise in some directories.
 func manyFiles(dir string, files, dirs, size int) error {
-	data, source := make([]byte, size), noise(uint64(files))
+	return someFiles(noise(uint64(files)), dir, files, dirs, size)
+}
+
+// someFiles makes files of what it reads in some directories.
+func someFiles(source io.Reader, dir string, files, dirs, size int) error {
+	data := make([]byte, size)
 	for d := range dirs {
 		sub := filepath.Join(dir, fmt.Sprintf("d%05d", d))
 		if err := os.Mkdir(sub, 0o755); err != nil {

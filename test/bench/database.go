@@ -2,46 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
-	"testing"
 
 	"github.com/jackc/pgx/v5"
 )
-
-// database makes an empty database. It goes with the server.
-func (b *bench) database(ctx context.Context) (url string, err error) {
-	t := &standIn{ctx: ctx}
-	defer func() {
-		if recover() != nil { // only standIn panics
-			err = t.err
-		}
-	}()
-	return b.pg.Database(t), nil
-}
-
-// standIn is what package pgtest needs of a test.
-type standIn struct {
-	testing.TB
-	ctx context.Context
-	err error
-}
-
-// Helper does nothing.
-func (*standIn) Helper() {}
-
-// Cleanup does nothing.
-func (*standIn) Cleanup(func()) {}
-
-// Context is the bench's.
-func (t *standIn) Context() context.Context { return t.ctx }
-
-// Fatalf ends the making of the database.
-func (t *standIn) Fatalf(format string, args ...any) {
-	t.err = fmt.Errorf(format, args...)
-	panic(t.err)
-}
 
 // catalogBytes is what the catalog of a bus3 takes, its log included.
 func (t *bus3) catalogBytes(ctx context.Context) (n int64, err error) {

@@ -15,6 +15,9 @@ func (r *round) listings(ctx context.Context) error {
 		return nil
 	}
 	for i, t := range r.tools {
+		if r.leavesOut(t, row) {
+			continue
+		}
 		point := r.places[i].at("mnt")
 		err := r.inMount(ctx, t, point, func(m *served, dir string) error {
 			if archives(t) {
@@ -54,6 +57,9 @@ func (r *round) copies(ctx context.Context) error {
 		return nil
 	}
 	for i, t := range r.tools {
+		if r.leavesOut(t, row) {
+			continue
+		}
 		dest := r.places[i].at("copy")
 		err := r.inMount(ctx, t, r.places[i].at("mnt"), func(_ *served, dir string) error {
 			s, err := copyCommand(dir, dest).run(ctx)

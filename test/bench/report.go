@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,13 +13,16 @@ import (
 	"time"
 )
 
-// report prints the table, and writes it and all values to files.
+// report prints the table of all values, and writes it to a file.
 func (b *bench) report(measureErr error) error {
 	if len(b.results) == 0 {
 		return errors.Join(measureErr, errors.New("no row was measured: ROWS matches the beginnings of names such as “mount cp -a small50k”"))
 	}
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "%s; %s\n\n", machine(), b.busy())
+	for _, run := range append(b.runs[:len(b.runs):len(b.runs)], b.thisRun()) {
+		fmt.Fprintf(&text, "* %s\n", run)
+	}
+	fmt.Fprintln(&text)
 	table(&text, b.rows, b.results)
 	words(&text, b.rows, b.results)
 	if measureErr != nil {
@@ -32,13 +34,7 @@ func (b *bench) report(measureErr error) error {
 	if err := os.MkdirAll(b.set.Out, 0o755); err != nil {
 		return err
 	}
-	values, err := json.MarshalIndent(b.document(), "", "  ")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(
-		os.WriteFile(filepath.Join(b.set.Out, "bench.md"), text.Bytes(), 0o644),
-		os.WriteFile(filepath.Join(b.set.Out, "bench.json"), append(values, '\n'), 0o644))
+	err := errors.Join(b.keepErr, os.WriteFile(filepath.Join(b.set.Out, "bench.md"), text.Bytes(), 0o644))
 	if drawing := growthPlot(b.set, b.results); drawing != nil {
 		err = errors.Join(err, os.WriteFile(filepath.Join(b.set.Out, "growth.svg"), drawing, 0o644))
 	}
@@ -133,11 +129,6 @@ func words(out *bytes.Buffer, rows []row, r results) {
 			fmt.Fprintf(out, "* %s: %s\n", [...]string{met: "", missed: "missed", unknown: "not judged"}[o], text)
 		}
 	}
-}
-
-// document is everything, for programs.
-func (b *bench) document() any {
-	return map[string]any{"machine": machine(), "load": b.busy(), "time": time.Now().UTC().Format(time.RFC3339), "settings": b.set, "rows": b.rows, "values": b.results}
 }
 
 // machine says where and when this was measured.

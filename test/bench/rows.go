@@ -18,6 +18,7 @@ func allRows(s *settings) []row {
 	rows = append(rows, latencyRows()...)
 	rows = append(rows, growthRows(s)...)
 	rows = append(rows, scanRows(s)...)
+	rows = append(rows, hostRows()...)
 	return append(rows, largeRows()...)
 }
 

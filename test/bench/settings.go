@@ -17,6 +17,7 @@ type settings struct {
 	Usr      []string       // what usr is a copy of (USR, /usr/lib,/usr/share)
 	Repeat   int            // how often each row is measured (REPEAT, 3)
 	Rows     *regexp.Regexp // which rows: the beginning of their names (ROWS, all but the long ones)
+	Skip     *regexp.Regexp // what is left out of them: the beginning of "PROGRAM ROW", for steps that read (SKIP, see leftOut)
 	Out      string         // directory of the results (OUT, bench-out)
 	Dir      string         // a directory on a tmpfs (DIR, /dev/shm; else one is mounted, if possible)
 	Catalogs []string       // of bus3 (CATALOGS, sqlite,postgres)
@@ -26,6 +27,8 @@ type settings struct {
 	ScanTree int   // files of the tree that is scanned that often (SCAN_FILES, 10000)
 	LargeGiB int   // apparent size of the large file (LARGE_GIB, 100)
 	DataMiB  int   // data in it; a third of it is unique (LARGE_DATA_MIB, 6144)
+
+	HostsMiB, HostsFiles int // of all hosts together: large files (HOSTS_MIB, 2048), and small files (HOSTS_FILES, 80000)
 }
 
 // reader reads settings, until something is wrong for the first time.
@@ -68,6 +71,7 @@ func readSettings(getenv func(string) string) (*settings, error) {
 		Out: r.text("OUT", "bench-out"), Dir: r.text("DIR", ""), Catalogs: strings.Split(r.text("CATALOGS", "sqlite,postgres"), ","),
 		Growth: r.numbers("GROWTH", "10000,100000,1000000"), Scans: r.numbers("SCANS", "1,100,1000"),
 		ScanTree: r.number("SCAN_FILES", 10_000), LargeGiB: r.number("LARGE_GIB", 100), DataMiB: r.number("LARGE_DATA_MIB", 6144),
+		HostsMiB: r.number("HOSTS_MIB", 2048), HostsFiles: r.number("HOSTS_FILES", 80_000),
 	}
 	for _, c := range s.Catalogs {
 		if c != "sqlite" && c != "postgres" && r.err == nil {
@@ -79,8 +83,19 @@ func readSettings(getenv func(string) string) (*settings, error) {
 		return nil, fmt.Errorf("ROWS: %w", err)
 	}
 	s.Rows = rows
+	if s.Skip, err = regexp.Compile("^(?:" + r.text("SKIP", leftOut) + ")"); err != nil {
+		return nil, fmt.Errorf("SKIP: %w", err)
+	}
 	s.Programs = programs(r)
 	return s, r.err
+}
+
+// leftOut is what nobody waits for unasked: restic's mount is not compared with anything, and a copy out of it takes minutes.
+const leftOut = "restic ((memory )?mount|requests (ls|cp|1 MiB))"
+
+// sizes are of all that is measured: values can be compared only if they are the same.
+func (s *settings) sizes() string {
+	return fmt.Sprint(s.Files, s.Big, s.BigMiB, s.Usr, s.Growth, s.Scans, s.ScanTree, s.LargeGiB, s.DataMiB, s.HostsMiB, s.HostsFiles)
 }
 
 // programs finds the peers: those that the environment names, else those on PATH. "-" leaves one out.

@@ -20,6 +20,9 @@ type bench struct {
 	set     *settings
 	rows    []row
 	results results
+	fresh   map[string]bool // rows that this run has measured
+	runs    []string        // earlier runs with values among the results
+	keepErr error
 
 	loadBefore string
 	stage
@@ -38,7 +41,7 @@ type stage struct {
 
 // newBench makes the stage. It is taken down by close.
 func newBench(ctx context.Context, s *settings) (_ *bench, err error) {
-	b := &bench{set: s, rows: allRows(s), results: results{}, loadBefore: load()}
+	b := &bench{set: s, rows: allRows(s), results: results{}, fresh: map[string]bool{}, loadBefore: load()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
@@ -155,14 +158,24 @@ func (b *bench) wants(rows ...string) bool {
 	return false
 }
 
-// add records a value, if its row was asked for and exists.
+// leavesOut tells whether a program is to be spared a step, which is named by its row.
+func (b *bench) leavesOut(t tool, row string) bool {
+	return b.set.Skip.MatchString(t.name() + " " + row)
+}
+
+// add records a value, if its row was asked for and exists. The first of a row takes the place of what earlier runs had.
 func (b *bench) add(row, subject string, value float64) {
 	if !b.wants(row) {
 		return
 	}
 	for i := range b.rows {
 		if b.rows[i].Name == row {
+			if !b.fresh[row] {
+				b.fresh[row] = true
+				delete(b.results, row)
+			}
 			b.results.add(row, subject, value)
+			b.keepErr = errors.Join(b.keepErr, b.keep())
 			b.say("%-50s %-14s %s", row, subject, withUnit(value, b.rows[i].Unit))
 			return
 		}

@@ -65,7 +65,7 @@ func (t *bus3) command(args ...string) command {
 func (t *bus3) create(ctx context.Context) (err error) {
 	t.url = "sqlite://" + t.at("catalog.db")
 	if t.catalog == "postgres" {
-		if t.url, err = t.b.database(ctx); err != nil {
+		if t.url, err = t.b.pg.NewDatabase(); err != nil {
 			return err
 		}
 	}

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"testing"
 
 	"github.com/bus3/bus3/test/pgtest"
 	"github.com/bus3/bus3/test/versity"
@@ -32,7 +30,7 @@ func (d *demo) startServers(ctx context.Context) error {
 	if err := s3.MakeBucket(ctx, "backups"); err != nil {
 		return err
 	}
-	database, err := d.database(ctx, pg)
+	database, err := pg.NewDatabase()
 	if err != nil {
 		return err
 	}
@@ -40,37 +38,4 @@ func (d *demo) startServers(ctx context.Context) error {
 	d.env = append(d.env, "BUS3_STORE="+s3.URL("backups"), "BUS3_CATALOG="+database)
 	fmt.Printf("$ export BUS3_STORE='%s'\n$ export BUS3_CATALOG='%s'\n", s3.URL("backups"), database)
 	return d.bus3(ctx, "init")
-}
-
-// database makes a database as tests do.
-func (d *demo) database(ctx context.Context, pg *pgtest.Server) (url string, err error) {
-	t := &standIn{ctx: ctx}
-	defer func() {
-		if recover() != nil { // only standIn panics
-			err = t.err
-		}
-	}()
-	return pg.Database(t), nil
-}
-
-// standIn is what package pgtest needs of a test. The database is not dropped: the whole server is.
-type standIn struct {
-	testing.TB
-	ctx context.Context
-	err error
-}
-
-// Helper does nothing.
-func (*standIn) Helper() {}
-
-// Cleanup does nothing.
-func (*standIn) Cleanup(func()) {}
-
-// Context is the demo's.
-func (t *standIn) Context() context.Context { return t.ctx }
-
-// Fatalf ends the making of the database.
-func (t *standIn) Fatalf(format string, args ...any) {
-	t.err = fmt.Errorf(format, args...)
-	panic(errors.New("fatal"))
 }

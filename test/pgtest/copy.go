@@ -1,7 +1,6 @@
 package pgtest
 
 import (
-	"crypto/rand"
 	"net/url"
 	"strings"
 	"testing"
@@ -17,9 +16,8 @@ func (s *Server) Copy(t testing.TB, of string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "bus3_test_" + rand.Text()
-	template := pgx.Identifier{strings.TrimPrefix(from.Path, "/")}.Sanitize()
-	if err := s.exec("CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + template); err != nil {
+	name, copied, err := s.create(strings.TrimPrefix(from.Path, "/"))
+	if err != nil {
 		t.Fatalf("copy a database: %v", err)
 	}
 	t.Cleanup(func() {
@@ -27,7 +25,5 @@ func (s *Server) Copy(t testing.TB, of string) string {
 			t.Errorf("drop the copy of a database: %v", err)
 		}
 	})
-	u := *s.admin
-	u.Path = "/" + name
-	return u.String()
+	return copied
 }

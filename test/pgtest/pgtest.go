@@ -87,8 +87,8 @@ func (s *Server) Resume() error { return s.cluster.start() }
 // Database makes a new, empty database and returns its URL. It is dropped when the test ends.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	name := "bus3_test_" + rand.Text()
-	if err := s.exec("CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE template0"); err != nil {
+	name, url, err := s.create("template0")
+	if err != nil {
 		t.Fatalf("make a database for the test: %v", err)
 	}
 	t.Cleanup(func() {
@@ -96,9 +96,21 @@ func (s *Server) Database(t testing.TB) string {
 			t.Errorf("drop the test's database: %v", err)
 		}
 	})
+	return url
+}
+
+// NewDatabase is Database for programs that are no tests: it goes with the server.
+func (s *Server) NewDatabase() (url string, err error) {
+	_, url, err = s.create("template0")
+	return url, err
+}
+
+// create makes a database from a template.
+func (s *Server) create(template string) (name, url string, err error) {
+	name = "bus3_test_" + rand.Text()
 	u := *s.admin
 	u.Path = "/" + name
-	return u.String()
+	return name, u.String(), s.exec("CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{template}.Sanitize())
 }
 
 func (s *Server) exec(sql string) (err error) {

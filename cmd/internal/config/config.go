@@ -103,14 +103,14 @@ func Read(path string) (*File, error) {
 // check returns the key whose value cannot be right, if any.
 func (f *File) check() (string, error) {
 	switch {
-	case f.Compression != "" && !slices.Contains(compressions, f.Compression):
-		return "compression", fmt.Errorf("%q is not one of %s", f.Compression, strings.Join(compressions, ", "))
+	case CheckCompression(f.Compression) != nil:
+		return "compression", CheckCompression(f.Compression)
 	case f.LimitUpload < 0 || f.LimitUpload > maxRate:
 		return "limit_upload", fmt.Errorf("%d is no rate in KiB/s", f.LimitUpload)
 	case f.LimitDownload < 0 || f.LimitDownload > maxRate:
 		return "limit_download", fmt.Errorf("%d is no rate in KiB/s", f.LimitDownload)
-	case f.Jobs < 0:
-		return "jobs", fmt.Errorf("%d is less than 0", f.Jobs)
+	case CheckJobs(f.Jobs) != nil:
+		return "jobs", CheckJobs(f.Jobs)
 	case f.Store != "" && f.S3Config != (S3Config{}):
 		return "s3_config", errors.New("the store is named twice; remove either store or s3_config")
 	case f.RootDir != "" && len(f.Roots) > 0:
@@ -123,6 +123,23 @@ func (f *File) check() (string, error) {
 		return "catalog", errors.New("is no URL; write postgres://… or sqlite:///path")
 	}
 	return "", nil
+}
+
+// CheckCompression tells whether that is a way to compress. None is one: it is chosen later.
+func CheckCompression(name string) error {
+	if name != "" && !slices.Contains(compressions, name) {
+		return fmt.Errorf("%q is not one of %s", name, strings.Join(compressions, ", "))
+	}
+	return nil
+}
+
+// CheckJobs tells whether that many files can be read at once. 0 is chosen later.
+func CheckJobs(n int) error {
+	const most = 256 // each needs memory of its own
+	if n < 0 || n > most {
+		return fmt.Errorf("%d is no number from 0 to %d", n, most)
+	}
+	return nil
 }
 
 // maxRate keeps KiB/s, times 1024, within an int64.
