@@ -186,7 +186,8 @@ func (a *assembler) pass(last bool) error {
 		a.batchPacks++
 	}
 	age := time.Since(a.since)
-	g.endBatch = !a.whole && (g.endPack && (a.batchPacks >= batchPacks || a.batchRows >= a.sizes.batchRows || age > batchAge) ||
+	full := a.batchPacks >= batchPacks || a.batchRows >= a.sizes.batchRows || age > batchAge || a.batchRows >= crowdedRows && crowded()
+	g.endBatch = !a.whole && (g.endPack && full ||
 		a.batchRows >= a.sizes.maxBatchRows || age > oldBatchAge)
 	if g.endBatch {
 		a.batchRows, a.batchPacks, a.since = 0, 0, time.Now()

@@ -10,14 +10,14 @@ import (
 
 // All that takes memory in a run stands here. With the default sizes of chunks and two cores, it is at most:
 //
-//	packs      3 × 36 MiB  one is filled, two are uploaded; each takes what is in it, free ones take nothing
-//	parcels   10 ×  1 MiB  of plaintext, being read or waiting for their turn
+//	packs      3 × 34 MiB  one is filled, two are uploaded, or one where memory is crowded; each takes what is in it
+//	parcels    8 ×  1 MiB  of plaintext, being read or waiting for their turn
 //	streams    2 ×  3 MiB  of large files: so many are on their way at once, however many are read at once
 //	cutters    2 ×  4 MiB  of large files
 //	           4 ×  1 MiB  of small ones
 //	segments   6 ×  2 MiB  of plaintext and sealed, being compressed or waiting for their turn
 //	encoders   3 ×  2 MiB  of the compressor
-//	rows       4 ×  8 MiB  a batch being filled, one waiting for its packs, one being written, one being applied
+//	rows       4 ×  8 MiB  (more if memory is not crowded) a batch being filled, one waiting for its packs, one being written, one being applied
 //	known            8 MiB chunks of this run
 //	names            8 MiB directories that are compared
 //
@@ -28,9 +28,8 @@ import (
 // again go to waste. Buffers for chunks have room for the largest one, but hardly any are that large: what a free one
 // has beyond the half goes back to the system.
 const (
-	// packSize is where a pack is finished, bytes: a bit more than pack.DefaultSize, since it is guessed from what
-	// is still being compressed, and many packs that are too small cost more than some that are too large.
-	packSize = pack.DefaultSize + 2<<20
+	// packSize is where a pack is finished, bytes. It is guessed from what is still being compressed: some are larger.
+	packSize = pack.DefaultSize
 	// packBuffers is how many packs are in memory at once: one is filled, the others are on their way.
 	packBuffers = 3
 
@@ -46,9 +45,13 @@ const (
 
 	// batchPacks and batchRows are what a batch holds: it ends at the first end of a pack where one of them is reached...
 	batchPacks = 8
-	batchRows  = 40_000
+	batchRows  = 100_000
 	// ...or here, whatever the packs.
-	maxBatchRows = 60_000
+	maxBatchRows = 140_000
+	// crowdedBytes is the memory of the process beyond which the last of the buffers for packs stays unused, and a batch ends
+	// at the end of a pack with crowdedRows: so that it does not take more than 200 MiB.
+	crowdedBytes = 136 << 20
+	crowdedRows  = 20_000
 	// rowsOnly is after how many rows that need no data they are passed on.
 	rowsOnly = 2048
 	// batchAge is after what time a batch ends at the end of a pack, and oldBatchAge after what time anyhow.
@@ -67,7 +70,7 @@ const (
 	rememberedLate = 1000
 
 	// groupDirs is how many directories are compared in one query.
-	groupDirs = 128
+	groupDirs = 64
 	// inodeQuery is how many new names are looked up by inode in one query.
 	inodeQuery = 512
 
@@ -104,7 +107,7 @@ func sizesFor(c repository.Chunking, jobs int) sizes {
 	}
 	cores := runtime.GOMAXPROCS(0)
 	s := sizes{
-		largest: max(c.Max, c.Fixed), parcels: jobs + 6, blocks: 2, groups: cores + 2,
+		largest: max(c.Max, c.Fixed), parcels: jobs + 4, blocks: 2, groups: cores + 2,
 		streams: max(2, jobs/2), readers: jobs, comparers: min(max(cores, 2)+1, 6), sealers: cores,
 		packSize: packSize, batchRows: batchRows, maxBatchRows: maxBatchRows, rowsOnly: rowsOnly,
 	}

@@ -2,6 +2,8 @@ package backup
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +18,7 @@ type buffers struct {
 	sealed  *shelf
 	packs   *shelf
 	full    chan struct{} // one for each pack's buffer that is in use
+	given   chan struct{} // has one when a pack's buffer was given back
 	mapped  *mappings
 	rows    chan *catalog.Batch
 	batches chan *catalog.Batch
@@ -25,7 +28,7 @@ func newBuffers(s sizes, mapped *mappings) *buffers {
 	block := max(s.block, parcelBytes+parcelSlack)
 	return &buffers{
 		blocks: &shelf{mapped: mapped, size: block, kept: s.kept}, sealed: &shelf{mapped: mapped, size: block + sealedSlack, kept: s.kept + sealedSlack},
-		packs: &shelf{mapped: mapped, size: s.buffer}, full: make(chan struct{}, packBuffers), mapped: mapped,
+		packs: &shelf{mapped: mapped, size: s.buffer}, full: make(chan struct{}, packBuffers), given: make(chan struct{}, 1), mapped: mapped,
 		rows: make(chan *catalog.Batch, s.groups+2), batches: make(chan *catalog.Batch, 1),
 	}
 }
@@ -107,14 +110,33 @@ func (b *buffers) giveSealed(buf []byte) { b.sealed.give(buf) }
 // sealedSlack is by how much a sealed segment can be longer than its plaintext, or need more on the way, bytes.
 const sealedSlack = 64 << 10
 
-// takePack is a buffer for a pack, when one is free.
+// takePack is a buffer for a pack, when one is free. The last one is not used while memory is crowded: then there is one
+// upload less at once.
 func (b *buffers) takePack(ctx context.Context) ([]byte, error) {
 	select {
 	case b.full <- struct{}{}:
-		return b.packs.take(), nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	for len(b.full) == cap(b.full) && cap(b.full) > 1 && crowded() {
+		select {
+		case <-b.given:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return b.packs.take(), nil
+}
+
+// crowded tells whether the process takes so much memory now that it should do with less. See proc_pid_statm(5).
+func crowded() bool {
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return false
+	}
+	var size, resident int64 // pages
+	_, err = fmt.Sscan(string(statm), &size, &resident)
+	return err == nil && resident*int64(os.Getpagesize()) > crowdedBytes
 }
 
 // givePack gives the buffer of a pack back, and its memory to the system: packs take memory only for what is in them, and
@@ -122,6 +144,10 @@ func (b *buffers) takePack(ctx context.Context) ([]byte, error) {
 func (b *buffers) givePack(buf []byte) {
 	b.packs.give(buf)
 	<-b.full
+	select {
+	case b.given <- struct{}{}:
+	default: // nobody waits
+	}
 }
 
 // takeBatch is an empty batch, with room for rows.

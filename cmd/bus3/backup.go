@@ -55,6 +55,7 @@ func (c *backupCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer s.close()
+	collect(collectBackingUp)
 	var all []error
 	partial := false
 	for i := range plan {

@@ -54,24 +54,36 @@ func hideMemory() {
 	setUndumpable()
 }
 
+// When the garbage collector runs, in percent of the live heap: often where the heap is most of the memory, which is bounded, and
+// there is little garbage, since buffers are reused.
 const (
-	// collectAt, in percent of the live heap: measured on 2 GB of /usr/lib, 25 saves 16 MiB over 50 and costs 1 % of the
-	// time of a backup, because there is little garbage: buffers are reused, and lie outside the heap.
+	// collectAt is for most commands: measured on 2 GB of /usr/lib, 25 saves 16 MiB over 50 and costs 1 % of the time.
 	collectAt = 25
+	// collectBackingUp saves some 5 MiB more, of 40 that are alive, where every MiB counts.
+	collectBackingUp = 12
+	// collectRestoring is for a heap that is small beside the reader's memory: measured on 30,000 files of 4 KiB, 200
+	// instead of 25 saves a sixth of the time and costs 20 MiB.
+	collectRestoring = 200
+
 	// softLimit makes the collector work harder before backup and mount use more than they may (200 MiB, of which
 	// the process's code and stacks are not the heap's). A mount with a larger cache raises it.
 	softLimit = 160 << 20
 )
 
-// tuneMemory sets the garbage collector, unless the user has done so by GOGC or GOMEMLIMIT.
+// tuneMemory sets the garbage collector for what most commands do.
 func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
+	collect(collectAt)
 	limitMemory(0)
 }
 
-// limitMemory sets the soft limit, with extra bytes for what the user allowed on top.
+// collect sets the garbage collector, unless the user has done so by GOGC.
+func collect(percent int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
+}
+
+// limitMemory sets the soft limit, with extra bytes for what the user allowed on top, unless the user has done so by GOMEMLIMIT.
 func limitMemory(extra int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softLimit + extra)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +41,7 @@ func (c *restoreCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer func() { _ = reader.Close() }()
-	collectLess()
+	collect(collectRestoring)
 	v := &restoreView{a: a, bytes: scan.Counts.Bytes, files: scan.Counts.Files}
 	if rel != "" {
 		v.bytes, v.files = 0, 0 // nobody has counted parts of a backup
@@ -71,17 +69,6 @@ func (c *restoreCmd) caching() *caching {
 	disk := c.DiskCache
 	disk.Given = true
 	return &caching{CacheSize: c.CacheSize, DiskCache: disk}
-}
-
-// collectRestoring is when the garbage collector runs, in percent of the live heap, which is small beside the reader's
-// memory: measured on 30,000 files of 4 KiB, 200 instead of 25 saves a sixth of the time and costs 20 MiB.
-const collectRestoring = 200
-
-// collectLess sets the garbage collector, unless the user has done so by GOGC.
-func collectLess() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectRestoring)
-	}
 }
 
 // choose finds the scan, and the path relative to its root. "" is everything.
