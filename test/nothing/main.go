@@ -1,7 +1,8 @@
-// Command nothing mounts a FUSE file system in memory that does nothing: directories of small files, all alike, with the
-// kernel options that bus3 has. It is what the read path of bus3 is measured against: the limit of FUSE on the machine.
+// Command nothing mounts a FUSE file system in memory that does nothing: directories of small files, all alike,
+// or the names and sizes of another tree, with the kernel options that bus3 has. It is what the read path of bus3 is measured against: the limit of FUSE on the machine.
 //
 //	go run ./test/nothing [-dirs 50] [-files 1000] [-size 4096] MOUNTPOINT
+//	go run ./test/nothing -like DIR MOUNTPOINT
 //
 // It prints one line when the mount is ready, and ends when it is unmounted, by itself on ^C.
 package main
@@ -22,12 +23,20 @@ func main() {
 	dirs := flag.Int("dirs", 50, "directories")
 	files := flag.Int("files", 1000, "files in each")
 	size := flag.Int("size", 4096, "bytes of each")
+	model := flag.String("like", "", "a directory whose names and sizes it has instead")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: nothing [-dirs N] [-files N] [-size N] MOUNTPOINT")
+		fmt.Fprintln(os.Stderr, "usage: nothing [-dirs N] [-files N] [-size N] [-like DIR] MOUNTPOINT")
 		os.Exit(2)
 	}
-	if err := serve(flag.Arg(0), newNothing(*dirs, *files, *size)); err != nil {
+	tree, err := plain(*dirs, *files, *size), error(nil)
+	if *model != "" {
+		tree, err = like(*model)
+	}
+	if err == nil {
+		err = serve(flag.Arg(0), newNothing(tree))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "nothing:", err)
 		os.Exit(1)
 	}
