@@ -50,6 +50,7 @@ type filesystem struct {
 	listings *listings
 	values   *values
 	scans    *scans
+	tops     tops
 
 	complaints complaints
 	heed       func(pid uint32) bool // whether an interrupt ends the request of a thread

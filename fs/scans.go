@@ -37,7 +37,8 @@ type scans struct {
 // scanInfo is what a view knows about a finished scan.
 type scanInfo struct {
 	catalog.Scan
-	top atomic.Pointer[listing] // its top directory, once somebody looked at it
+	listed int64                   // how many times the list had been read when it was in it for the first time, that time included
+	top    atomic.Pointer[listing] // its top directory, once somebody looked at it
 }
 
 // syncEvery is the least time between two runs of Options.Refresh, which may cost requests to the store.
@@ -105,6 +106,10 @@ func (s *scans) reload(ctx context.Context) error {
 	list := map[int64]*scanInfo{}
 	old := s.current.Load()
 	changed := old == nil
+	read := int64(1)
+	if old != nil {
+		read = old.read + 1
+	}
 	err := s.cat.Scans(ctx, func(c *catalog.Scan) error {
 		if !c.State.Finished() {
 			return nil
@@ -116,7 +121,7 @@ func (s *scans) reload(ctx context.Context) error {
 			}
 		}
 		changed = true
-		list[c.Number] = &scanInfo{Scan: *c}
+		list[c.Number] = &scanInfo{Scan: *c, listed: read}
 		return nil
 	})
 	if err != nil {
@@ -129,7 +134,9 @@ func (s *scans) reload(ctx context.Context) error {
 	if !changed {
 		return nil
 	}
-	s.current.Store(s.newView(list, old != nil))
+	v := s.newView(list, old != nil)
+	v.read = read
+	s.current.Store(v)
 	if old != nil && lost(old, list) {
 		s.dropped(func(scan int64) bool { return list[scan] == nil })
 	}

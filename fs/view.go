@@ -23,6 +23,7 @@ type view struct {
 	top     *virtualNode
 	bytes   int64 // in the newest scans of all sources together
 	files   int64
+	read    int64 // how many lists there were before this one, and this one
 }
 
 // virtualNode is a directory or symlink that no scan has.

@@ -65,14 +65,36 @@ func (f *filesystem) lookupScan(ctx context.Context, i *scanInfo, out *fuse.Entr
 
 // topOf is the top directory of a scan.
 func (f *filesystem) topOf(ctx context.Context, i *scanInfo) (*listing, error) {
-	if top := i.top.Load(); top != nil {
-		return top, nil
+	top, err := f.knownTop(i)
+	if top != nil || err != nil {
+		return top, err
 	}
+	read := f.scans.current.Load().read
 	e, err := f.cat.Root(ctx, i.Number)
 	if err != nil {
 		return nil, err
 	}
-	p, err := f.keep(i.Number, 0, &e)
+	top, err = f.keepTop(i, &e)
+	if err == nil {
+		f.tops.add(i, &e, read)
+	}
+	return top, err
+}
+
+// knownTop is the top directory of a scan if no query is needed for it, else nil.
+func (f *filesystem) knownTop(i *scanInfo) (*listing, error) {
+	if top := i.top.Load(); top != nil {
+		return top, nil
+	}
+	if e, ok := f.tops.of(i); ok {
+		return f.keepTop(i, &e)
+	}
+	return nil, nil
+}
+
+// keepTop remembers that e is the top directory of a scan.
+func (f *filesystem) keepTop(i *scanInfo, e *catalog.Entry) (*listing, error) {
+	p, err := f.keep(i.Number, 0, e)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +147,7 @@ func (f *filesystem) readVirtual(ctx *request, in *fuse.ReadIn, out *fuse.DirEnt
 	return fuse.OK
 }
 
-// readScans lists the scans. Attributes of those that nobody has looked at yet are left out: each would cost a query.
+// readScans lists the scans. Attributes that would cost a query are left out.
 func (f *filesystem) readScans(v *view, off uint64, out *fuse.DirEntryList, plus bool) {
 	for _, number := range v.numbers {
 		next := firstScanOffset + uint64(number) + 1
@@ -145,7 +167,7 @@ func (f *filesystem) readScans(v *view, off uint64, out *fuse.DirEntryList, plus
 		if e == nil {
 			return
 		}
-		if top := v.scans[number].top.Load(); top != nil {
+		if top, err := f.knownTop(v.scans[number]); err == nil && top != nil {
 			f.fill(place{top, 0}, e)
 			e.EntryValid = briefly
 		}
