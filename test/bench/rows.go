@@ -132,7 +132,8 @@ func scanRows(s *settings) (rows []row) {
 			}
 			rows = append(rows, w)
 		}
-		rows = append(rows, row{scanName("ls of the root", n), "s", "", []bound{atMost(0.1)}}, row{scanName("catalog", n), "MiB", "", nil})
+		rows = append(rows, row{scanName("ls of the root", n), "s", "", []bound{atMost(0.1)}}, row{scanName("ls -l of the root", n), "s", "", nil},
+			row{scanName("catalog", n), "MiB", "", nil})
 	}
 	return rows
 }

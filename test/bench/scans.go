@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // scans measures backups and listings of a tree that has been backed up more and more often; 1 % of it changes each time.
@@ -113,11 +115,9 @@ func (b *bench) listOldAndNew(ctx context.Context, t *bus3, n int) error {
 		err := r.inMount(ctx, t, t.at("mnt"), func(m *served, dir string) error {
 			if which == "oldest" {
 				dir = filepath.Join(m.point, "0")
-				s, err := command{args: []string{"ls", "-l", m.point}}.run(ctx)
-				if err != nil {
+				if err := b.listTop(ctx, t, m.point, n); err != nil {
 					return err
 				}
-				b.add(scanName("ls of the root", n), t.name(), s.seconds)
 			}
 			s, err := lsCommand(dir).run(ctx)
 			b.add(scanName("ls -lR of the "+which, n), t.name(), s.seconds)
@@ -126,6 +126,18 @@ func (b *bench) listOldAndNew(ctx context.Context, t *bus3, n int) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// listTop lists the top of a fresh mount with n scans: names, and then attributes too.
+func (b *bench) listTop(ctx context.Context, t *bus3, point string, n int) error {
+	for _, flags := range [][]string{{}, {"-l"}} {
+		s, err := command{args: slices.Concat([]string{"ls"}, flags, []string{point})}.run(ctx)
+		if err != nil {
+			return err
+		}
+		b.add(scanName(strings.Join(append([]string{"ls"}, flags...), " ")+" of the root", n), t.name(), s.seconds)
 	}
 	return nil
 }
