@@ -22,7 +22,7 @@ import (
 //	names            8 MiB directories that are compared
 //
 // Beside these are about 24 MiB of the program itself and 20 MiB of SQLite. The program takes less as a rule: while 4 GB of
-// /usr are backed up for the first time, on two cores, 40 MiB of the heap are alive at most, and 60 to 90 MiB are buffers.
+// /usr are backed up for the first time, on two cores, some 45 MiB of the heap are alive at most, and 80 to 110 MiB are buffers.
 //
 // Packs, parcels, streams, cutters and segments are outside of the heap (buffers.go), so that the collector does not let as much
 // again go to waste. Buffers for chunks have room for the largest one, but hardly any are that large: what a free one
