@@ -122,8 +122,8 @@ func sizesFor(c repository.Chunking, jobs int) sizes {
 	return s
 }
 
-// shrink lets a small tree fill several packs and batches.
-func (s *sizes) shrink() { s.packSize, s.batchRows, s.maxBatchRows, s.rowsOnly = 64<<10, 40, 150, 10 }
+// shrink lets a small tree fill several packs and batches: each pack ends a batch, whatever the order in which files come.
+func (s *sizes) shrink() { s.packSize, s.batchRows, s.maxBatchRows, s.rowsOnly = 64<<10, 1, 150, 10 }
 
 // small tells whether a file of that size is read together with others.
 func small(size int64) bool { return size <= parcelBytes }
